@@ -1,0 +1,1 @@
+//! Pure: what a person wrote becomes what each node shall be.

@@ -1,0 +1,13 @@
+//! The contract between the operator's desk and a node.
+//!
+//! In: nothing but values. Out: the types both sides speak: resources (what a node shall be), the pure
+//! function from desired and observed to a change, the plan, file sets and the manifest of a bundle.
+//! This crate reaches nothing outside itself.
+
+pub mod fileset;
+pub mod types;
+
+pub use fileset::{FileEntry, FileSet};
+pub use types::{
+    AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName, UnitName,
+};

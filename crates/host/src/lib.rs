@@ -1,0 +1,1 @@
+//! Every effect: processes, files, archives, images, network, observation of a node.

@@ -1,0 +1,2 @@
+//! The rings above unit.
+fn main() {}
