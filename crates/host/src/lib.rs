@@ -1,1 +1,7 @@
 //! Every effect: processes, files, archives, images, network, observation of a node.
+//!
+//! In: data that the pure crates made (invocations, file sets, pins). Out: what the world answered, as typed
+//! values or errors that name the act and the object. Nothing here knows a spec or a template.
+
+pub mod process;
+pub mod secret;
