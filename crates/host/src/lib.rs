@@ -4,4 +4,5 @@
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
 pub mod process;
+pub mod report;
 pub mod secret;
