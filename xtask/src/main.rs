@@ -1,3 +1,34 @@
-//! The operator's tool.
+//! The operator's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
-fn main() {}
+mod cli;
+mod exit;
+mod verbs;
+
+use clap::Parser as _;
+use cli::{Cli, Verb};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(stop) => {
+            // Help and version go to stdout with 0, a usage error to stderr with 2; a closed pipe changes neither.
+            let _ = stop.print();
+            return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
+        }
+    };
+    cli.common.apply_color();
+    match dispatch(&cli) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            failure.report();
+            failure.code.into()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> exit::Outcome {
+    match &cli.verb {
+        Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
+    }
+}

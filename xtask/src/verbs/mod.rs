@@ -1,0 +1,3 @@
+//! One module a verb: its arguments and `run`, which loads, calls a library and reports.
+
+pub mod ci;
