@@ -5,9 +5,11 @@
 //! This crate reaches nothing outside itself.
 
 pub mod fileset;
+pub mod resource;
 pub mod types;
 
 pub use fileset::{FileEntry, FileSet};
 pub use types::{
-    AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName, UnitName,
+    AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName, SecretReference,
+    UnitName,
 };

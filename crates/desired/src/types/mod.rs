@@ -7,12 +7,14 @@ mod arch;
 mod digest;
 mod name;
 mod path;
+mod secret;
 mod size;
 
 pub use arch::Arch;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub use name::{ArtifactName, ClusterName, NodeName, UnitName};
 pub use path::AbsPath;
+pub use secret::SecretReference;
 pub use size::{ByteSize, Mode};
 
 /// A text that is not a value of the type it was read as.

@@ -1,0 +1,279 @@
+//! Resources: the closed set of things a node can be desired to have.
+//!
+//! In: what the render families of `blueprint` compute. Out: plain data that a person can read at the desk, a
+//! bundle carries, and the node compares with what it observes. Nothing here renders or decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{AbsPath, ArtifactName, ByteSize, Digest, Mode, NodeName, SecretReference, UnitName};
+
+/// A resource's name, `kind:key` (`file:/etc/hosts`), unique on its node; made by [`Resource::new`] alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceId(String);
+
+impl ResourceId {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ResourceId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// One desired thing, with what must be true before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Its name on the node.
+    pub id: ResourceId,
+    /// Resources that come first, beyond what the kinds themselves imply.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<ResourceId>,
+    /// What is desired.
+    pub want: Want,
+}
+
+impl Resource {
+    /// The resource that wants `want`, after nothing in particular.
+    #[must_use]
+    pub fn new(want: Want) -> Self {
+        Self { id: want.id(), after: BTreeSet::new(), want }
+    }
+    /// The same, after `earlier`.
+    #[must_use]
+    pub fn after(mut self, earlier: &ResourceId) -> Self {
+        self.after.insert(earlier.clone());
+        self
+    }
+}
+
+/// Who owns a file or folder; names, resolved on the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// The user's name.
+    pub user: String,
+    /// The group's name.
+    pub group: String,
+}
+
+impl Owner {
+    /// `root:root`, the owner of everything of ours unless a person's home is meant.
+    #[must_use]
+    pub fn root() -> Self {
+        Self { user: "root".to_owned(), group: "root".to_owned() }
+    }
+}
+
+/// Which program installs packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageManager {
+    /// Debian, Raspberry Pi OS, Ubuntu.
+    Apt,
+    /// Fedora and relatives.
+    Dnf,
+}
+
+/// A piece of a secret file: text as it stands, or a secret put in on the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretPart {
+    /// Written as it is.
+    Text(String),
+    /// Replaced by the value of the reference on the node.
+    Secret(SecretReference),
+}
+
+/// Everything a node can be desired to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Want {
+    /// The static host name, hostname(5).
+    Hostname {
+        /// The name, also the answer to `hostname`.
+        name: NodeName,
+    },
+    /// Packages that are installed; one call of the manager for all that are missing.
+    Packages {
+        /// Which program installs them.
+        manager: PackageManager,
+        /// Names as that distribution's release has them.
+        names: BTreeSet<String>,
+    },
+    /// A kernel module, loaded now and at boot.
+    KernelModule {
+        /// Its name with underscores.
+        name: String,
+    },
+    /// A kernel setting, now and at boot.
+    Sysctl {
+        /// Dotted key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// A folder.
+    Directory {
+        /// Where.
+        path: AbsPath,
+        /// Permission bits.
+        mode: Mode,
+        /// Who owns it.
+        owner: Owner,
+    },
+    /// A whole file of ours.
+    File {
+        /// Where.
+        path: AbsPath,
+        /// Permission bits.
+        mode: Mode,
+        /// Who owns it.
+        owner: Owner,
+        /// The text, UTF-8.
+        content: String,
+    },
+    /// A file made on the node from references; compared by digest, never shown.
+    SecretFile {
+        /// Where.
+        path: AbsPath,
+        /// Permission bits; nothing wider than 0600 is made.
+        mode: Mode,
+        /// Who owns it.
+        owner: Owner,
+        /// The text with its holes.
+        parts: Vec<SecretPart>,
+    },
+    /// Lines of ours in a file that others write too; everything outside the markers is kept to the byte.
+    ManagedBlock {
+        /// The file.
+        path: AbsPath,
+        /// Which block, so that two can live in one file.
+        name: String,
+        /// What starts a comment line there (`#`).
+        comment: String,
+        /// The lines between the markers, each ended by a newline.
+        content: String,
+    },
+    /// A pinned third-party program or data file.
+    Artifact {
+        /// Where it is installed.
+        path: AbsPath,
+        /// Permission bits.
+        mode: Mode,
+        /// Its name in the lock and the bundle.
+        artifact: ArtifactName,
+        /// Its file in the bundle's folder of that name.
+        file: String,
+        /// What its bytes must be.
+        digest: Digest,
+        /// How many bytes, when the lock knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<ByteSize>,
+    },
+    /// A systemd unit's state.
+    Unit {
+        /// Its full name.
+        name: UnitName,
+        /// Started at boot.
+        enabled: bool,
+        /// Running now.
+        active: bool,
+        /// Restarted when one of these changed and it is meant to run.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        restart_on: BTreeSet<ResourceId>,
+    },
+    /// Labels and taints of the Kubernetes node, applied by whoever holds server rights after registration
+    /// (FIELD K15, K16).
+    NodeMetadata {
+        /// The Kubernetes node.
+        node: NodeName,
+        /// Labels by key.
+        labels: BTreeMap<String, String>,
+        /// Taints as kubectl writes them, `key=value:Effect`.
+        taints: BTreeSet<String>,
+    },
+    /// The last resort: a command, with the probe that says it is not needed.
+    Run {
+        /// A short name.
+        name: String,
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Succeeds when there is nothing to do.
+        unless: Vec<String>,
+    },
+}
+
+impl Want {
+    /// The name this resource has on its node.
+    #[must_use]
+    pub fn id(&self) -> ResourceId {
+        let (kind, key) = (self.kind(), self.key());
+        ResourceId(if key.is_empty() { kind.to_owned() } else { format!("{kind}:{key}") })
+    }
+
+    /// The kind, as written in JSON and shown in plans.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hostname { .. } => "hostname",
+            Self::Packages { .. } => "packages",
+            Self::KernelModule { .. } => "kernel-module",
+            Self::Sysctl { .. } => "sysctl",
+            Self::Directory { .. } => "directory",
+            Self::File { .. } => "file",
+            Self::SecretFile { .. } => "secret-file",
+            Self::ManagedBlock { .. } => "managed-block",
+            Self::Artifact { .. } => "artifact",
+            Self::Unit { .. } => "unit",
+            Self::NodeMetadata { .. } => "node-metadata",
+            Self::Run { .. } => "run",
+        }
+    }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Hostname { .. } => String::new(),
+            Self::Packages { manager: PackageManager::Apt, .. } => "apt".to_owned(),
+            Self::Packages { manager: PackageManager::Dnf, .. } => "dnf".to_owned(),
+            Self::KernelModule { name } | Self::Run { name, .. } => name.clone(),
+            Self::Sysctl { key, .. } => key.clone(),
+            Self::Directory { path, .. }
+            | Self::File { path, .. }
+            | Self::SecretFile { path, .. }
+            | Self::Artifact { path, .. } => path.to_string(),
+            Self::ManagedBlock { path, name, .. } => format!("{path}#{name}"),
+            Self::Unit { name, .. } => name.to_string(),
+            Self::NodeMetadata { node, .. } => node.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_survives_json_and_names_itself() {
+        let resource = Resource::new(Want::ManagedBlock {
+            path: "/etc/fstab".parse().unwrap(),
+            name: "mounts".to_owned(),
+            comment: "#".to_owned(),
+            content: "a\n".to_owned(),
+        })
+        .after(&Want::Hostname { name: "pc".parse().unwrap() }.id());
+        assert_eq!(resource.id.as_str(), "managed-block:/etc/fstab#mounts");
+        let json = serde_json::to_string(&resource).unwrap();
+        assert_eq!(serde_json::from_str::<Resource>(&json).unwrap(), resource);
+        let unknown = json.replace("\"comment\"", "\"remark\"");
+        assert!(serde_json::from_str::<Resource>(&unknown).is_err());
+    }
+}
