@@ -1,1 +1,7 @@
-//! Pure: what a person wrote becomes what each node shall be.
+//! Pure: from what a person wrote to what each node shall be.
+//!
+//! In: the text of profiles. Out: findings, the resolved model, pins, and rendered resources and file sets.
+//! Nothing here reaches a process, the network, a file, a clock or the environment.
+
+pub mod model;
+pub mod spec;

@@ -1,0 +1,107 @@
+//! The model: a cluster that makes sense, every name, address and path typed, every role merged in.
+//!
+//! In: only `resolve` makes one, and only from a spec without errors. Out: what lock and render read.
+//! Groups are expanded, references point at things that exist, defaults are filled in.
+
+mod capability;
+mod cluster;
+mod node;
+mod pins;
+mod service;
+mod share;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+pub use capability::Capability;
+pub use cluster::{Images, K3s, Mesh, Mirror, Network, Registry};
+use desired::{ArtifactName, ClusterName, NodeName};
+pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
+pub use pins::{Pin, Pins};
+pub use service::{Service, Volume};
+pub use share::{Client, Share, ShareServer};
+
+pub use crate::spec::{
+    Board, Flannel, MediumKind, MeshKind, Orchestrator, OsFamily, PageSize, Power, ServiceKind, ShareKind,
+    Via,
+};
+
+/// A cluster, resolved and valid.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Model {
+    /// Its name, the same as its folder's.
+    pub name: ClusterName,
+    /// One sentence on what it is for.
+    pub description: String,
+    /// The DNS domain its services are published under.
+    pub domain: Option<String>,
+    /// The suffix of names inside the mesh or LAN.
+    pub internal_domain: Option<String>,
+    /// IANA time zone of all nodes.
+    pub timezone: String,
+    /// The person's account on every node.
+    pub admin_user: String,
+    /// What starts containers.
+    pub orchestrator: Orchestrator,
+    /// Where the chezmoi repository is cloned from.
+    pub dotfiles: Option<String>,
+    /// The networks.
+    pub network: Network,
+    /// Pinned versions by artifact.
+    pub versions: BTreeMap<ArtifactName, String>,
+    /// k3s, if the cluster has it.
+    pub k3s: Option<K3s>,
+    /// Registries by host.
+    pub registries: BTreeMap<String, Registry>,
+    /// Prefix rewrites of downloads, in order.
+    pub mirrors: Vec<Mirror>,
+    /// What the cluster's own images say of themselves.
+    pub images: Images,
+    /// Nodes by name, groups expanded.
+    pub nodes: BTreeMap<NodeName, Node>,
+    /// Shares by name.
+    pub shares: BTreeMap<String, Share>,
+    /// Services by name.
+    pub services: BTreeMap<String, Service>,
+}
+
+impl Model {
+    /// The first k3s server, if the cluster has k3s.
+    #[must_use]
+    pub fn first_server(&self) -> Option<&Node> {
+        self.nodes.values().find(|node| node.k3s == Some(K3sRole::FirstServer))
+    }
+
+    /// Nodes that run Linux themselves and so take a bundle.
+    pub fn linux_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values().filter(|node| node.os.family.is_linux())
+    }
+
+    /// The address clients of `share` use for its server.
+    #[must_use]
+    pub fn server_address(&self, share: &Share) -> Option<Ipv4Addr> {
+        match &share.server {
+            ShareServer::External(address) => Some(*address),
+            ShareServer::Node(name) => {
+                let node = self.nodes.get(name)?;
+                match share.via {
+                    Via::Lan => Some(node.address),
+                    Via::Mesh => node.mesh_address,
+                }
+            }
+        }
+    }
+
+    /// Shares that `node` mounts, with where.
+    pub fn mounts_of<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a Share, &'a Client)> {
+        self.shares.values().filter_map(move |share| {
+            share.clients.iter().find(|client| client.node == *node).map(|client| (share, client))
+        })
+    }
+
+    /// Services placed on `node`.
+    pub fn services_on<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = &'a Service> {
+        self.services.values().filter(move |service| service.nodes.contains(node))
+    }
+}

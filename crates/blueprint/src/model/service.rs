@@ -1,0 +1,59 @@
+//! Services, resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use desired::{AbsPath, NodeName};
+
+use crate::spec::ServiceKind;
+
+/// Something that runs on the cluster.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// What starts it.
+    pub kind: ServiceKind,
+    /// One sentence on what it does.
+    pub description: String,
+    /// Nodes it runs on.
+    pub nodes: BTreeSet<NodeName>,
+    /// Images by container name.
+    pub images: BTreeMap<String, String>,
+    /// Published ports, `host:container`.
+    pub ports: Vec<String>,
+    /// Public names it answers to.
+    pub domains: Vec<String>,
+    /// Folders it keeps data in.
+    pub volumes: Vec<Volume>,
+    /// Its folder in the secret store.
+    pub secrets_path: Option<AbsPath>,
+    /// Names of the secrets it needs.
+    pub secrets: Vec<String>,
+    /// Plain settings.
+    pub environment: BTreeMap<String, String>,
+    /// Names of shares it needs.
+    pub needs_shares: BTreeSet<String>,
+    /// Keys of taints it tolerates.
+    pub tolerates: BTreeSet<String>,
+    /// It needs a GPU.
+    pub gpu: bool,
+    /// It keeps a database in its volumes.
+    pub database: bool,
+    /// CPU it asks for.
+    pub cpu_request: Option<String>,
+    /// Memory it asks for.
+    pub memory_request: Option<String>,
+    /// Memory it is held to.
+    pub memory_limit: Option<String>,
+}
+
+/// A folder on the node, and where the container sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// On the node.
+    pub source: AbsPath,
+    /// In the container.
+    pub target: AbsPath,
+    /// Only for reading.
+    pub read_only: bool,
+}
