@@ -3,5 +3,6 @@
 //! In: the text of profiles. Out: findings, the resolved model, pins, and rendered resources and file sets.
 //! Nothing here reaches a process, the network, a file, a clock or the environment.
 
+pub mod lock;
 pub mod model;
 pub mod spec;
