@@ -5,6 +5,7 @@
 //! This crate reaches nothing outside itself.
 
 pub mod fileset;
+pub mod manifest;
 pub mod resource;
 pub mod types;
 
