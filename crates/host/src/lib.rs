@@ -3,6 +3,10 @@
 //! In: data that the pure crates made (invocations, file sets, pins). Out: what the world answered, as typed
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
+pub mod freshness;
+pub mod leak_scan;
 pub mod process;
 pub mod report;
 pub mod secret;
+pub mod stage;
+pub mod tree;
