@@ -3,6 +3,7 @@
 //! In: data that the pure crates made (invocations, file sets, pins). Out: what the world answered, as typed
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
+pub mod archive;
 pub mod freshness;
 pub mod leak_scan;
 pub mod process;
