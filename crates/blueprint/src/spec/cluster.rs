@@ -24,6 +24,9 @@ pub struct ClusterSpec {
     /// Settings of k3s that all servers share.
     #[serde(default)]
     pub k3s: Option<K3sSpec>,
+    /// Settings of the Docker daemon on every node that has it.
+    #[serde(default)]
+    pub docker: DockerSpec,
     /// Container registries by host (`"ghcr.io"`), for k3s, Docker and pushes alike.
     #[serde(default)]
     pub registries: Named<RegistrySpec>,
@@ -179,6 +182,21 @@ pub enum Flannel {
     WireguardNative,
     /// Another CNI is installed.
     None,
+}
+
+/// Settings of the Docker daemon.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DockerSpec {
+    /// The size at which a container's log is rotated (`10m`).
+    #[serde(default)]
+    pub log_max_size: Option<At<String>>,
+    /// How many rotated logs are kept.
+    #[serde(default)]
+    pub log_max_file: Option<At<u32>>,
+    /// Bridge networks that services of several Compose files share, with their ranges (FIELD D3).
+    #[serde(default)]
+    pub networks: Named<At<String>>,
 }
 
 /// A container registry.

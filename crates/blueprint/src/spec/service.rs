@@ -38,6 +38,18 @@ pub struct ServiceSpec {
     /// Plain settings, never secrets.
     #[serde(default)]
     pub environment: Named<At<String>>,
+    /// Settings that are no environment variables, by the name its own documentation gives them (chart values, retention).
+    #[serde(default)]
+    pub settings: Named<At<String>>,
+    /// How many of it run; one if left out.
+    #[serde(default)]
+    pub replicas: Option<At<u32>>,
+    /// Nodes it is moved to when they are up, in order; the others of `nodes` stand by.
+    #[serde(default)]
+    pub prefers: Vec<At<String>>,
+    /// When it runs, as five cron fields (`*/5 * * * *`), if it is not always on.
+    #[serde(default)]
+    pub schedule: Option<At<String>>,
     /// Shares that must be mounted where it runs.
     #[serde(default)]
     pub needs_shares: Vec<At<String>>,
