@@ -5,4 +5,5 @@
 
 pub mod lock;
 pub mod model;
+pub mod sbom;
 pub mod spec;

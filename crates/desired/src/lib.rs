@@ -4,6 +4,7 @@
 //! function from desired and observed to a change, the plan, file sets and the manifest of a bundle.
 //! This crate reaches nothing outside itself.
 
+pub mod cluster_manifest;
 pub mod fileset;
 pub mod manifest;
 pub mod resource;
