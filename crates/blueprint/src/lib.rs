@@ -3,6 +3,7 @@
 //! In: the text of profiles. Out: findings, the resolved model, pins, and rendered resources and file sets.
 //! Nothing here reaches a process, the network, a file, a clock or the environment.
 
+pub mod escape;
 pub mod lock;
 pub mod model;
 pub mod sbom;
