@@ -97,3 +97,12 @@ pub struct Images {
     /// Further labels.
     pub labels: BTreeMap<String, String>,
 }
+
+/// Choices about one artifact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArtifactChoice {
+    /// A file instead of every source.
+    pub local: Option<String>,
+    /// Bundles may do without it while it can't be pinned.
+    pub optional: bool,
+}

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 pub use capability::Capability;
-pub use cluster::{Images, K3s, Mesh, Mirror, Network, Registry};
+pub use cluster::{ArtifactChoice, Images, K3s, Mesh, Mirror, Network, Registry};
 use desired::{ArtifactName, ClusterName, NodeName};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
@@ -56,6 +56,8 @@ pub struct Model {
     pub registries: BTreeMap<String, Registry>,
     /// Prefix rewrites of downloads, in order.
     pub mirrors: Vec<Mirror>,
+    /// Choices about single artifacts.
+    pub artifacts: BTreeMap<ArtifactName, ArtifactChoice>,
     /// What the cluster's own images say of themselves.
     pub images: Images,
     /// Nodes by name, groups expanded.

@@ -33,6 +33,9 @@ pub struct ClusterSpec {
     /// Where downloads are tried before the vendor: prefixes that are rewritten.
     #[serde(default)]
     pub mirrors: Vec<MirrorSpec>,
+    /// Choices about single artifacts, by name.
+    #[serde(default)]
+    pub artifacts: Named<ArtifactSpec>,
     /// What the cluster's own OCI images say of themselves.
     #[serde(default)]
     pub images: ImagesSpec,
@@ -215,6 +218,18 @@ pub struct RegistrySpec {
     /// Password, by reference.
     #[serde(default)]
     pub password: Option<At<String>>,
+}
+
+/// Choices about one artifact.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ArtifactSpec {
+    /// A file of yours instead of every source (`file:../k3s-{arch}`); `{arch}` and `{version}` are filled in.
+    #[serde(default)]
+    pub local: Option<At<String>>,
+    /// Bundles may do without it while no source can be reached to pin it.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// A download prefix and what it is tried as first.

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 pub use at::At;
 pub use cluster::{
-    ClusterHeader, ClusterSpec, DockerSpec, Flannel, ImagesSpec, K3sSpec, MeshKind, MeshSpec, MirrorSpec,
-    NetworkSpec, Orchestrator, RegistrySpec,
+    ArtifactSpec, ClusterHeader, ClusterSpec, DockerSpec, Flannel, ImagesSpec, K3sSpec, MeshKind, MeshSpec,
+    MirrorSpec, NetworkSpec, Orchestrator, RegistrySpec,
 };
 pub use node::{
     Board, GroupSpec, K3sRoleSpec, KubeletSpec, MediumKind, NodeSpec, OsFamily, OsSpec, PageSize, Power,
