@@ -6,5 +6,6 @@
 pub mod escape;
 pub mod lock;
 pub mod model;
+pub mod render;
 pub mod sbom;
 pub mod spec;

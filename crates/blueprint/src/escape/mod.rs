@@ -5,8 +5,10 @@
 
 pub mod fstab;
 pub mod go_template;
+pub mod sh;
 pub mod systemd;
 pub mod toml;
+pub mod yaml;
 
 /// A value that a language has no way to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

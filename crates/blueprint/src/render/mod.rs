@@ -1,0 +1,89 @@
+//! Render: from the model and the pins to what each node shall be, and to the trees of the cluster.
+//!
+//! In: a resolved [`Model`], its [`Pins`], a node. Out: [`Resource`]s in the order they can be made, and file sets for
+//! people to read. A family is a module with `resources`, and where it has more to say `extras` (further files of a
+//! node) and `tree` (files of the cluster); [`FAMILIES`] is the one list of them. No secret value is ever here.
+
+mod error;
+mod gather;
+pub mod packages;
+mod preview;
+pub mod template;
+
+use desired::FileSet;
+use desired::resource::Resource;
+pub use error::RenderError;
+
+use crate::model::{Model, Node, Pins};
+
+/// What one node is given.
+#[derive(Debug, Clone)]
+pub struct NodeOutput {
+    /// What it shall be; each stands after everything it names in `after`.
+    pub resources: Vec<Resource>,
+    /// The same for people: `README.txt`, `resources.json`, `rootfs/…`, and scripts to do it by hand.
+    pub files: FileSet,
+}
+
+/// What a family makes of a node.
+type OfNode<T> = fn(&Model, &Node, &Pins) -> Result<T, RenderError>;
+/// What a family makes of the cluster.
+type OfCluster<T> = fn(&Model, &Pins) -> Result<T, RenderError>;
+
+/// A part of the work with its own module.
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    /// Its name in errors and in the guide.
+    name: &'static str,
+    /// What it wants on a node; empty where it has nothing to do.
+    resources: OfNode<Vec<Resource>>,
+    /// Further files beside the node's resources.
+    extras: Option<OfNode<FileSet>>,
+    /// Files of the cluster tree.
+    tree: Option<OfCluster<FileSet>>,
+}
+
+/// All families, in the order their resources come where nothing else decides.
+const FAMILIES: &[Family] = &[];
+
+/// What `node` shall be, with the files that show it to a person.
+///
+/// # Errors
+/// If a pin is missing, a value has no form in its file, or two families want the same thing.
+pub fn node(model: &Model, node: &Node, pins: &Pins) -> Result<NodeOutput, RenderError> {
+    let mut wanted = Vec::new();
+    let mut extras = FileSet::new();
+    for family in FAMILIES {
+        let resources = (family.resources)(model, node, pins)?;
+        wanted.extend(resources.into_iter().map(|resource| (family.name, resource)));
+        if let Some(render) = family.extras {
+            merge(&mut extras, &render(model, node, pins)?, &node.name)?;
+        }
+    }
+    let resources = gather::gather(&node.name, wanted)?;
+    let files = preview::files(model, node, &resources, &extras)?;
+    Ok(NodeOutput { resources, files })
+}
+
+/// The trees that belong to the cluster as a whole.
+///
+/// # Errors
+/// As [`node`].
+pub fn cluster(model: &Model, pins: &Pins) -> Result<FileSet, RenderError> {
+    let mut files = FileSet::new();
+    for family in FAMILIES {
+        if let Some(render) = family.tree {
+            merge(&mut files, &render(model, pins)?, &model.name)?;
+        }
+    }
+    Ok(files)
+}
+
+/// Adds the files of a family to those of all.
+fn merge(all: &mut FileSet, of_family: &FileSet, whose: &impl std::fmt::Display) -> Result<(), RenderError> {
+    for (path, entry) in of_family.iter() {
+        all.insert(path, entry.mode, entry.content.clone())
+            .map_err(RenderError::invalid(format!("the files of {whose}")))?;
+    }
+    Ok(())
+}
