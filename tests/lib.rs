@@ -1,1 +1,20 @@
-//! Shared ground of the rings.
+//! Shared ground of the rings above unit.
+//!
+//! [`lab`] sets up real tools, engines and registries; [`ring`] is what a trial is and how its end is recorded;
+//! [`programs`] runs our own binaries as processes; [`consumers`] lets the real readers of our files judge them; [`documents`] finds
+//! the commands our documents tell people to type.
+//! The trials themselves are in `it/<ring>/<noun>.rs`. Nothing here is part of a product.
+
+pub mod consumers;
+pub mod documents;
+pub mod lab;
+pub mod programs;
+pub mod ring;
+
+use std::path::Path;
+
+/// The root of the working tree these tests were compiled in.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

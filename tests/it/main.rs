@@ -1,2 +1,15 @@
-//! The rings above unit.
-fn main() {}
+//! The rings above unit, as trials of one binary: `cargo test -p tests -- golden::` or `cargo xtask test golden`.
+//!
+//! A new test is a function in `it/<ring>/<noun>.rs` and a line in that noun's `trials()`; a new noun is a line here.
+
+mod container;
+mod golden;
+#[path = "static/mod.rs"]
+mod real_readers;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let trials = [golden::trials(), real_readers::trials(), container::trials()];
+    tests::ring::run(trials.into_iter().flatten().collect())
+}
