@@ -5,8 +5,13 @@
 //! This crate reaches nothing outside itself.
 
 pub mod cluster_manifest;
+pub mod block;
+pub mod change;
 pub mod fileset;
 pub mod manifest;
+pub mod observed;
+pub mod order;
+pub mod plan;
 pub mod resource;
 pub mod types;
 

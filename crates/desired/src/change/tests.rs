@@ -1,0 +1,150 @@
+use super::*;
+use crate::resource::{PackageManager, SecretPart};
+
+fn access(bits: u32) -> Access {
+    Access { bits, user: "root".to_owned(), group: "root".to_owned() }
+}
+
+fn seen_file(bits: u32, content: &str) -> Entry {
+    Entry::File {
+        access: access(bits),
+        size: ByteSize(content.len() as u64),
+        digest: Answer::Known(Digest::sha256_of(content.as_bytes())),
+    }
+}
+
+fn file() -> Want {
+    Want::File {
+        path: "/etc/x".parse().unwrap(),
+        mode: Mode::PUBLIC,
+        owner: Owner::root(),
+        content: "abc".to_owned(),
+    }
+}
+
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "tables read better without ampersands")]
+fn expect(want: &Want, observed: Observed, action: Action, summary: &str) {
+    let change = compare(want, &observed);
+    assert_eq!((change.action, change.summary().as_str()), (action, summary));
+}
+
+#[test]
+fn files() {
+    let check = |entry, action, summary: &str| expect(&file(), Observed::File { entry }, action, summary);
+    check(Entry::Absent, Action::Create, "mode 0644, content 3 B ba7816bf8f01");
+    check(seen_file(0o644, "abc"), Action::None, "");
+    check(seen_file(0o4755, "abc"), Action::Update, "mode 4755 → 0644");
+    check(seen_file(0o644, "ab"), Action::Update, "content 2 B → 3 B ba7816bf8f01");
+    check(seen_file(0o644, "abd"), Action::Update, "content 3 B a52d159f262b → 3 B ba7816bf8f01");
+    let link = "there is a symbolic link, mode 0644, content 3 B ba7816bf8f01";
+    check(Entry::Other("a symbolic link".to_owned()), Action::Update, link);
+    check(Entry::Unknown { why: "permission denied".to_owned() }, Action::Unknown, "permission denied");
+    let foreign = Access { user: "pi".to_owned(), ..access(0o644) };
+    let unread = Entry::File { access: foreign, size: ByteSize(3), digest: Answer::unknown("no permission") };
+    check(unread, Action::Update, "owner pi:root → root:root");
+}
+
+#[test]
+fn secret_files_show_neither_content_nor_digest() {
+    let want = Want::SecretFile {
+        path: "/etc/token".parse().unwrap(),
+        mode: Mode::PRIVATE,
+        owner: Owner::root(),
+        parts: vec![SecretPart::Secret("env:TOKEN".parse().unwrap())],
+    };
+    let check = |entry, wanted, action, summary: &str| {
+        expect(&want, Observed::SecretFile { entry, wanted }, action, summary);
+    };
+    let same = Answer::Known(Digest::sha256_of(b"hunter2"));
+    let unknown = || Answer::unknown("env:TOKEN is not set");
+    check(Entry::Absent, unknown(), Action::Create, "mode 0600, content (not shown)");
+    check(seen_file(0o600, "hunter2"), same.clone(), Action::None, "");
+    check(seen_file(0o600, "hunter3"), same.clone(), Action::Update, "content (not shown)");
+    check(seen_file(0o644, "hunter2"), same, Action::Update, "mode 0644 → 0600");
+    check(seen_file(0o600, "hunter2"), unknown(), Action::Unknown, "env:TOKEN is not set");
+}
+
+#[test]
+fn blocks() {
+    let want = |content: &str| Want::ManagedBlock {
+        path: "/etc/fstab".parse().unwrap(),
+        name: "mounts".to_owned(),
+        comment: "#".to_owned(),
+        content: content.to_owned(),
+    };
+    let present = |text: &str| Block::Present {
+        digest: Digest::sha256_of(text.as_bytes()),
+        lines: text.lines().count(),
+    };
+    let check = |content: &str, block, action, summary: &str| {
+        expect(&want(content), Observed::ManagedBlock { block }, action, summary);
+    };
+    check("a\n", Block::NoFile, Action::Create, "block in a new file, 1 line");
+    check("a\nb\n", Block::Missing, Action::Create, "block 2 lines");
+    check("a\n", present("a\n"), Action::None, "");
+    check("a", present("a\n"), Action::None, "");
+    check("a\n", present("b\n"), Action::Update, "block 1 line 0263829989b6 → 1 line 87428fc52280");
+    check("", present("b\n"), Action::Remove, "block 1 line → nothing");
+    check("", Block::Missing, Action::None, "");
+    let broken = "line 3 is a marker of block `mounts` without its partner";
+    check("a\n", Block::Unknown { why: broken.to_owned() }, Action::Unknown, broken);
+}
+
+#[test]
+fn units() {
+    let want = |enabled, active| Want::Unit {
+        name: "k3s.service".parse().unwrap(),
+        enabled,
+        active,
+        restart_on: [].into(),
+    };
+    let seen = |enabled, masked, active| Observed::Unit { enabled, masked, active };
+    let unknown = || Answer::unknown("systemd does not run here");
+    expect(&want(true, true), seen(true, false, Answer::Known(true)), Action::None, "");
+    expect(&want(true, true), seen(true, false, Answer::Known(false)), Action::Update, "active no → yes");
+    expect(&want(true, true), seen(true, false, unknown()), Action::Unknown, "systemd does not run here");
+    expect(&want(true, true), seen(false, false, unknown()), Action::Create, "enabled no → yes");
+    expect(
+        &want(false, false),
+        seen(true, false, Answer::Known(true)),
+        Action::Update,
+        "enabled yes → no, active yes → no",
+    );
+    let masked = "masked yes → no, active no → yes";
+    expect(&want(true, true), seen(true, true, Answer::Known(false)), Action::Update, masked);
+    expect(&want(false, false), seen(false, true, Answer::Known(false)), Action::None, "");
+}
+
+#[test]
+fn the_small_kinds() {
+    let host = Want::Hostname { name: "pc".parse().unwrap() };
+    let hostile = Observed::Hostname { name: Some("a\u{1b}[2Jb\u{202e}".to_owned()) };
+    expect(&host, hostile, Action::Update, "name a\\u{1b}[2Jb\\u{202e} → pc");
+
+    let names = ["nfs-common".to_owned(), "open-iscsi".to_owned()].into();
+    let packages = Want::Packages { manager: PackageManager::Apt, names };
+    let installed = |names: &[&str]| Observed::Packages {
+        installed: Answer::Known(names.iter().map(|name| (*name).to_owned()).collect()),
+    };
+    expect(&packages, installed(&[]), Action::Create, "install nfs-common open-iscsi");
+    expect(&packages, installed(&["nfs-common"]), Action::Update, "install open-iscsi");
+    expect(&packages, installed(&["nfs-common", "open-iscsi"]), Action::None, "");
+    let unread = Observed::Packages { installed: Answer::unknown("rpm was not asked") };
+    expect(&packages, unread, Action::Unknown, "rpm was not asked");
+
+    let module = Want::KernelModule { name: "vxlan".to_owned() };
+    let seen = |at_boot, loaded| Observed::KernelModule { at_boot, loaded };
+    expect(&module, seen(false, Answer::Known(false)), Action::Create, "at boot no → yes, loaded no → yes");
+    expect(&module, seen(false, Answer::Known(true)), Action::Update, "at boot no → yes");
+
+    let sysctl = Want::Sysctl { key: "vm.swappiness".to_owned(), value: "10".to_owned() };
+    let seen = |at_boot: Option<&str>, now| Observed::Sysctl { at_boot: at_boot.map(str::to_owned), now };
+    let now = Answer::Known("60".to_owned());
+    expect(&sysctl, seen(Some("10"), now.clone()), Action::Update, "now 60 → 10");
+    expect(&sysctl, seen(None, now), Action::Create, "at boot 10, now 60 → 10");
+
+    let run = Want::Run { name: "x".to_owned(), command: vec!["x".to_owned()], unless: vec!["y".to_owned()] };
+    expect(&run, Observed::nothing(&run), Action::Unknown, Observed::RUN);
+    expect(&run, installed(&[]), Action::Unknown, "it was observed as another kind of resource");
+}

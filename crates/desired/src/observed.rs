@@ -1,0 +1,194 @@
+//! What a node was seen to have: one variant for each kind of [`Want`], nothing decided.
+//!
+//! In: values that `host::observe` read. Out: plain data for [`crate::change::compare`]. What could not be seen is an
+//! [`Answer::Unknown`] with the reason, never a guess. Content is kept as digests, so nothing private travels.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::Want;
+use crate::types::{ByteSize, Digest};
+
+/// A fact, or why it isn't known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer<T> {
+    /// It was seen.
+    Known(T),
+    /// It could not be seen.
+    Unknown {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
+impl<T> Answer<T> {
+    /// An unknown for this reason.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into() }
+    }
+}
+
+/// What lies at a path, symbolic links not followed at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// Nothing.
+    Absent,
+    /// A folder.
+    Folder(Access),
+    /// A regular file.
+    File {
+        /// Who may do what with it.
+        access: Access,
+        /// Bytes.
+        size: ByteSize,
+        /// SHA-256, or why it could not be read; not computed where the size already differs.
+        digest: Answer<Digest>,
+    },
+    /// Something else, in words ("a symbolic link").
+    Other(String),
+    /// It could not be looked at.
+    Unknown {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
+/// Owner and permission bits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// All mode bits, setuid and friends too.
+    pub bits: u32,
+    /// The user's name, or the number where the node has no name for it.
+    pub user: String,
+    /// The group's name, or the number.
+    pub group: String,
+}
+
+/// Our block in a foreign file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Block {
+    /// The file isn't there.
+    NoFile,
+    /// The file is there, without our block.
+    Missing,
+    /// The block's lines.
+    Present {
+        /// SHA-256 of them.
+        digest: Digest,
+        /// How many.
+        lines: usize,
+    },
+    /// It could not be read, or its markers make no sense.
+    Unknown {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
+/// What was seen of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Observed {
+    /// The static host name.
+    Hostname {
+        /// None when none is set.
+        name: Option<String>,
+    },
+    /// Packages.
+    Packages {
+        /// Those of the wanted ones that are installed.
+        installed: Answer<BTreeSet<String>>,
+    },
+    /// A kernel module.
+    KernelModule {
+        /// Some file asks for it at boot.
+        at_boot: bool,
+        /// It is loaded or built in.
+        loaded: Answer<bool>,
+    },
+    /// A kernel setting.
+    Sysctl {
+        /// The value files give it at boot.
+        at_boot: Option<String>,
+        /// The value it has.
+        now: Answer<String>,
+    },
+    /// A folder.
+    Directory {
+        /// What lies there.
+        entry: Entry,
+    },
+    /// A file.
+    File {
+        /// What lies there.
+        entry: Entry,
+    },
+    /// A file with secrets in it.
+    SecretFile {
+        /// What lies there.
+        entry: Entry,
+        /// Digest of what it should hold, if the secrets could be read. Never shown: short secrets can be guessed
+        /// from it.
+        wanted: Answer<Digest>,
+    },
+    /// A block.
+    ManagedBlock {
+        /// What the file holds.
+        block: Block,
+    },
+    /// An artifact.
+    Artifact {
+        /// What lies there.
+        entry: Entry,
+    },
+    /// A systemd unit.
+    Unit {
+        /// Something starts it at boot.
+        enabled: bool,
+        /// It is linked to /dev/null, so nothing can start it.
+        masked: bool,
+        /// It runs.
+        active: Answer<bool>,
+    },
+    /// Kinds that can't be seen from here.
+    Unseen {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
+impl Observed {
+    /// Why labels and taints are not seen on the node itself.
+    pub const NODE_METADATA: &str = "labels and taints are held by the API server, so a server compares them";
+    /// Why a command's need is not known.
+    pub const RUN: &str = "its probe is run at join";
+
+    /// What an empty machine would show, for plans made at the desk.
+    #[must_use]
+    pub fn nothing(want: &Want) -> Self {
+        let entry = Entry::Absent;
+        match want {
+            Want::Hostname { .. } => Self::Hostname { name: None },
+            Want::Packages { .. } => Self::Packages { installed: Answer::Known(BTreeSet::new()) },
+            Want::KernelModule { .. } => Self::KernelModule { at_boot: false, loaded: Answer::Known(false) },
+            Want::Sysctl { .. } => {
+                Self::Sysctl { at_boot: None, now: Answer::unknown("the desk is not the node") }
+            }
+            Want::Directory { .. } => Self::Directory { entry },
+            Want::File { .. } => Self::File { entry },
+            Want::SecretFile { .. } => {
+                Self::SecretFile { entry, wanted: Answer::unknown("secrets are read on the node") }
+            }
+            Want::ManagedBlock { .. } => Self::ManagedBlock { block: Block::NoFile },
+            Want::Artifact { .. } => Self::Artifact { entry },
+            Want::Unit { .. } => Self::Unit { enabled: false, masked: false, active: Answer::Known(false) },
+            Want::NodeMetadata { .. } => Self::Unseen { why: Self::NODE_METADATA.to_owned() },
+            Want::Run { .. } => Self::Unseen { why: Self::RUN.to_owned() },
+        }
+    }
+}
