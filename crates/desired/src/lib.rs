@@ -4,9 +4,9 @@
 //! function from desired and observed to a change, the plan, file sets and the manifest of a bundle.
 //! This crate reaches nothing outside itself.
 
-pub mod cluster_manifest;
 pub mod block;
 pub mod change;
+pub mod cluster_manifest;
 pub mod fileset;
 pub mod manifest;
 pub mod observed;
