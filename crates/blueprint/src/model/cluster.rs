@@ -63,6 +63,23 @@ pub struct K3s {
     pub data_dir: AbsPath,
 }
 
+/// Settings of the Docker daemon on every node that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Docker {
+    /// The size at which a container's log is rotated; `10m` if the spec leaves it open (document 003, Phase 2).
+    pub log_max_size: String,
+    /// How many rotated logs are kept; 3 if the spec leaves it open.
+    pub log_max_file: u32,
+    /// Bridge networks that services of several Compose files share, with their ranges.
+    pub networks: BTreeMap<String, Ipv4Net>,
+}
+
+impl Default for Docker {
+    fn default() -> Self {
+        Self { log_max_size: "10m".to_owned(), log_max_file: 3, networks: BTreeMap::new() }
+    }
+}
+
 /// A container registry.
 #[derive(Debug, Clone)]
 pub struct Registry {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 pub use capability::Capability;
-pub use cluster::{ArtifactChoice, Images, K3s, Mesh, Mirror, Network, Registry};
+pub use cluster::{ArtifactChoice, Docker, Images, K3s, Mesh, Mirror, Network, Registry};
 use desired::{ArtifactName, ClusterName, NodeName};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
@@ -52,6 +52,8 @@ pub struct Model {
     pub versions: BTreeMap<ArtifactName, String>,
     /// k3s, if the cluster has it.
     pub k3s: Option<K3s>,
+    /// Settings of the Docker daemon on every node that has it.
+    pub docker: Docker,
     /// Registries by host.
     pub registries: BTreeMap<String, Registry>,
     /// Prefix rewrites of downloads, in order.
