@@ -4,6 +4,8 @@
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
 pub mod archive;
+pub mod cargo_build;
+pub mod elf;
 pub mod freshness;
 pub mod leak_scan;
 pub mod process;
