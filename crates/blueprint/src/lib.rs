@@ -4,8 +4,12 @@
 //! Nothing here reaches a process, the network, a file, a clock or the environment.
 
 pub mod escape;
+pub mod finding;
+mod lint;
 pub mod lock;
 pub mod model;
+pub mod parse;
 pub mod render;
+pub mod resolve;
 pub mod sbom;
 pub mod spec;

@@ -31,6 +31,14 @@ pub struct Service {
     pub secrets: Vec<String>,
     /// Plain settings.
     pub environment: BTreeMap<String, String>,
+    /// Settings that are no environment variables.
+    pub settings: BTreeMap<String, String>,
+    /// How many of it run.
+    pub replicas: u32,
+    /// Nodes it is moved to when they are up, in order.
+    pub prefers: Vec<NodeName>,
+    /// When it runs, as five cron fields, if it is not always on.
+    pub schedule: Option<String>,
     /// Names of shares it needs.
     pub needs_shares: BTreeSet<String>,
     /// Keys of taints it tolerates.

@@ -19,7 +19,7 @@ pub use cluster::{
 };
 pub use node::{
     Board, GroupSpec, K3sRoleSpec, KubeletSpec, MediumKind, NodeSpec, OsFamily, OsSpec, PageSize, Power,
-    RoleFile, RoleSpec,
+    PresetView, RoleFile, RoleSpec,
 };
 pub use service::{ServiceKind, ServiceSpec};
 pub use share::{ShareKind, ShareSpec, Via};

@@ -59,7 +59,52 @@ macro_rules! preset {
             #[serde(default)]
             pub page_size: Option<At<PageSize>>,
         }
+
+        impl $name {
+            /// What it shares with every other preset.
+            #[must_use]
+            pub const fn preset(&self) -> PresetView<'_> {
+                PresetView {
+                    roles: self.roles.as_slice(),
+                    capabilities: self.capabilities.as_slice(),
+                    k3s: self.k3s.as_ref(),
+                    labels: &self.labels,
+                    taints: self.taints.as_slice(),
+                    kubelet: self.kubelet.as_ref(),
+                    packages: self.packages.as_slice(),
+                    kernel_modules: self.kernel_modules.as_slice(),
+                    sysctl: &self.sysctl,
+                    power: self.power.as_ref(),
+                    os: self.os.as_ref(),
+                    arch: self.arch.as_ref(),
+                    board: self.board.as_ref(),
+                    root_medium: self.root_medium.as_ref(),
+                    page_size: self.page_size.as_ref(),
+                }
+            }
+        }
     };
+}
+
+/// The fields that roles, nodes and groups share, borrowed from any of them; see there for what each means.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "each field is explained where it is declared, in the presets themselves")]
+pub struct PresetView<'a> {
+    pub roles: &'a [At<String>],
+    pub capabilities: &'a [At<String>],
+    pub k3s: Option<&'a At<K3sRoleSpec>>,
+    pub labels: &'a Named<At<String>>,
+    pub taints: &'a [At<String>],
+    pub kubelet: Option<&'a KubeletSpec>,
+    pub packages: &'a [At<String>],
+    pub kernel_modules: &'a [At<String>],
+    pub sysctl: &'a Named<At<String>>,
+    pub power: Option<&'a At<Power>>,
+    pub os: Option<&'a OsSpec>,
+    pub arch: Option<&'a At<String>>,
+    pub board: Option<&'a At<Board>>,
+    pub root_medium: Option<&'a At<MediumKind>>,
+    pub page_size: Option<&'a At<PageSize>>,
 }
 
 preset! {

@@ -1,0 +1,167 @@
+//! RS6xx: services.
+
+use crate::finding::rule::rules;
+
+rules! {
+    NO_PLACE Error "RS601" "service-without-node" {
+        title: "A Compose or package service has nodes",
+        why: "Nothing schedules it; without a node it runs nowhere.",
+        bad: "kind = \"compose\" without nodes",
+        fix: "Name nodes, groups or roles in nodes.",
+        source: "PEERS 7.1 (compose services)"
+    }
+    IMAGE_TAG Error "RS602" "image-tag" {
+        title: "An image has a version",
+        why: "`latest` is another image tomorrow; two nodes then run two versions, and a rebuild is not the same.",
+        bad: "images = { gitea = \"gitea/gitea:latest\" }",
+        fix: "Write name:version, or name@sha256:….",
+        source: "FIELD X3, PEERS 7.3 #11"
+    }
+    PORT Error "RS603" "port" {
+        title: "Ports are written host:container",
+        why: "Compose reads a lone number as a random host port, and a number above 65535 not at all.",
+        bad: "ports = [\"3300\"]",
+        fix: "Write 3300:3000, optionally with an address before it and /udp behind it.",
+        source: "Compose specification: ports"
+    }
+    PORT_CONFLICT Error "RS604" "port-conflict" {
+        title: "No two services of a node publish one port",
+        why: "The second does not start: `port is already allocated`.",
+        bad: "two services with ports = [\"80:80\"] on one node",
+        fix: "Change one host port.",
+        source: "PEERS 7.1 (ports free)"
+    }
+    DOMAIN_CONFLICT Error "RS605" "domain-conflict" {
+        title: "No two services answer to one name",
+        why: "The reverse proxy takes the first it finds; the other is unreachable.",
+        bad: "domains = [\"git.ism.la\"] in two services",
+        fix: "Give one of them another name.",
+        source: "PEERS 7.1 (duplicate backends)"
+    }
+    DOMAIN Error "RS606" "domain" {
+        title: "Domains are DNS names",
+        why: "They go into proxy configuration, certificates and DNS records.",
+        bad: "domains = [\"https://git.ism.la/\"]",
+        fix: "Write the bare name in lower case, git.ism.la.",
+        source: "RFC 1123 2.1"
+    }
+    UNKNOWN_SHARE Error "RS607" "unknown-share" {
+        title: "A needed share exists",
+        why: "The service would start without waiting for anything.",
+        bad: "needs-shares = [\"fotress\"]",
+        fix: "Write the name of a table [shares.NAME].",
+        source: "FIELD M7"
+    }
+    SHARE_NOT_THERE Error "RS608" "share-not-there" {
+        title: "A service runs where its shares are",
+        why: "Docker creates the missing folder and the service writes gigabytes under the mount point.",
+        bad: "needs-shares = [\"media\"] on a node that is no client of media",
+        fix: "Add the node to the share's clients, or move the service.",
+        source: "FIELD M7, X13"
+    }
+    VOLUME Error "RS609" "volume" {
+        title: "Volumes are written source:target with absolute paths",
+        why: "A relative source means another folder for each working directory, and a bare word a named volume nobody backs up.",
+        bad: "volumes = [\"./data:/data\"]",
+        fix: "Write /srv/gitea:/data, with :ro behind it for reading only.",
+        source: "Compose specification: volumes"
+    }
+    DATABASE_ON_SHARE Error "RS610" "database-on-share" {
+        title: "A database does not lie on a network share",
+        why: "CIFS and squashed NFS cannot change owners and do not hold locks and fsync: `data directory has wrong ownership`, then corruption.",
+        bad: "image postgres:17.6 with a volume under /mnt/fortress",
+        fix: "Put it on a local disk and dump to the share.",
+        source: "FIELD M12, X8, PEERS 7.3 #9"
+    }
+    WRONG_SIDE Error "RS611" "wrong-side-of-share" {
+        title: "A volume uses the path its node has the share under",
+        why: "On the server the share is its own folder, on a client the mount point; with the other's path Docker creates an empty folder on the root disk.",
+        bad: "volumes = [\"/mnt/fortress/gitea:/data\"] on the node that serves fortress from /media/fortress",
+        fix: "Write the server's folder on the server and the mount point on clients.",
+        source: "PEERS 7.3 #8"
+    }
+    UNGATED_VOLUME Warning "RS612" "ungated-volume" {
+        title: "A service names the shares its volumes lie on",
+        why: "Only a named share is waited for at boot.",
+        bad: "volumes = [\"/mnt/media:/media\"] without needs-shares",
+        fix: "Add the share to needs-shares.",
+        source: "FIELD M7, X13"
+    }
+    TIMEZONE_BIND Error "RS613" "timezone-bind" {
+        title: "/etc/timezone is not bound into containers",
+        why: "Debian 13 and Ubuntu 26.04 have no such file; Docker creates a folder of that name and the container fails.",
+        bad: "volumes = [\"/etc/timezone:/etc/timezone:ro\"]",
+        fix: "Set TZ in environment.",
+        source: "FIELD D4, X9"
+    }
+    GPU_NODE Error "RS614" "gpu-node" {
+        title: "A service with GPU runs where one is",
+        why: "Elsewhere the container fails with `could not select device driver`.",
+        bad: "gpu = true on a node without nvidia-gpu",
+        fix: "Add nvidia-gpu to the node, or move the service.",
+        source: "PEERS 7.1 (Ollama/Open-WebUI with GPU)"
+    }
+    NO_ENGINE Error "RS615" "no-engine" {
+        title: "A Compose service runs where an engine is",
+        why: "Without Docker, Docker Desktop or Podman nothing starts it.",
+        bad: "kind = \"compose\" on a node without docker",
+        fix: "Add docker, docker-desktop or podman to the node's capabilities.",
+        source: "PEERS 7.2 (engine)"
+    }
+    SERVICE_KIND Error "RS616" "service-kind" {
+        title: "A Kubernetes service runs in a Kubernetes cluster",
+        why: "In a Compose cluster there is no API to take its manifests; on a node outside k3s it is never scheduled.",
+        bad: "orchestrator = \"compose\" and kind = \"kubernetes\"",
+        fix: "Change the kind, or place it on k3s nodes.",
+        source: "PEERS 7.2 (orchestrator)"
+    }
+    SECRET_NAME Error "RS617" "secret-name" {
+        title: "A secret's name reaches the program",
+        why: "Infisical drops reserved names such as HOME and PATH with a warning; the program then starts without the value.",
+        bad: "secrets = [\"PATH\"]",
+        fix: "Use upper-case words with `_`, none of HOME, PATH, PWD, USER, SHELL, TERM, XDG_…, LC_….",
+        source: "FIELD D14"
+    }
+    SECRETS_PATH Error "RS618" "secrets-path" {
+        title: "Secrets have an absolute folder in the store",
+        why: "Without --path Infisical reads the root folder and the names are not found.",
+        bad: "secrets = [\"DB_PASSWORD\"] without secrets-path",
+        fix: "Write secrets-path = \"/gitea\".",
+        source: "FIELD D13"
+    }
+    QUANTITY Error "RS619" "quantity" {
+        title: "Resource amounts are Kubernetes quantities",
+        why: "The API refuses the whole manifest for one that it cannot parse.",
+        bad: "memory-limit = \"512MB\"",
+        fix: "CPU as 250m or 2, memory as 256Mi or 1Gi.",
+        source: "Kubernetes: quantity"
+    }
+    DOCKER_SOCKET Error "RS620" "docker-socket" {
+        title: "Kubernetes services do not use Docker's socket",
+        why: "k3s runs containerd; there is no /var/run/docker.sock, so a folder of that name is made.",
+        bad: "kind = \"kubernetes\", volumes = [\"/var/run/docker.sock:/var/run/docker.sock\"]",
+        fix: "Use the Kubernetes API, or run the service by Compose.",
+        source: "PEERS 7.1 (no docker.sock assumptions)"
+    }
+    RELABEL Error "RS621" "relabel-on-share" {
+        title: "Volumes on shares are not relabelled",
+        why: "NFS and CIFS hold no SELinux labels: `operation not supported`.",
+        bad: "volumes = [\"/mnt/media:/media:Z\"] where /mnt/media is a share",
+        fix: "Leave :Z and :z out; a share's context is a mount option.",
+        source: "FIELD D11, X33, PEERS 7.3 #17"
+    }
+    NOT_TOLERATED Error "RS622" "not-tolerated" {
+        title: "A Kubernetes service tolerates the taints of its nodes",
+        why: "It would stay Pending on every node that it is meant for.",
+        bad: "nodes = [\"k3s-w1\"] tainted storage=enabled:NoSchedule, tolerates = []",
+        fix: "Add the taint's key to tolerates.",
+        source: "FIELD L8, PEERS 7.3 #25"
+    }
+    SECRET_IS_SETTING Error "RS623" "secret-is-setting" {
+        title: "A name is either a secret or a setting",
+        why: "The plain setting wins over the injected value in Compose, and the service runs with the wrong one.",
+        bad: "secrets = [\"DB_HOST\"], environment = { DB_HOST = \"db\" }",
+        fix: "Keep it in one of the two lists.",
+        source: "Compose: environment precedence"
+    }
+}

@@ -1,0 +1,25 @@
+//! Rules over a whole cluster: what is well formed and still cannot work.
+//!
+//! In: the spec (for places) and the draft of the model, also when it has errors, so that one run tells all.
+//! Out: findings. Each rule only judges what was understood: placeholders are passed over.
+
+mod hardware;
+mod network;
+
+use crate::model::Model;
+use crate::resolve::node::DraftNodes;
+use crate::resolve::place::Findings;
+use crate::spec::ClusterSpec;
+
+/// What the rules look at.
+pub(crate) struct Context<'a> {
+    pub(crate) spec: &'a ClusterSpec,
+    pub(crate) nodes: &'a DraftNodes,
+    pub(crate) model: &'a Model,
+}
+
+/// Runs every rule.
+pub(crate) fn run(context: &Context<'_>, findings: &mut Findings) {
+    hardware::lint(context, findings);
+    network::lint(context, findings);
+}

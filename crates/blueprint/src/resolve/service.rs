@@ -1,0 +1,107 @@
+//! Services, typed.
+
+use std::collections::BTreeMap;
+
+use super::place::{Findings, Place};
+use super::selection::Selection;
+use crate::finding::rules::service as rule;
+use crate::model::{Service, Volume};
+use crate::spec::{At, ClusterSpec, Named, ServiceSpec};
+
+/// Services by name.
+pub(crate) fn services(
+    spec: &ClusterSpec,
+    selection: &Selection,
+    findings: &mut Findings,
+) -> BTreeMap<String, Service> {
+    spec.services
+        .iter()
+        .map(|(name, service)| (name.value.clone(), self::service(name, service, selection, findings)))
+        .collect()
+}
+
+fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, findings: &mut Findings) -> Service {
+    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+    let list = |list: &[At<String>]| list.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
+    let table = |table: &Named<At<String>>| {
+        table.iter().map(|(key, value)| (key.value.clone(), value.value.clone())).collect()
+    };
+    Service {
+        name: name.value.clone(),
+        kind: spec.kind.value,
+        description: text(&spec.description).unwrap_or_default(),
+        nodes: selection.of(&spec.nodes, findings),
+        images: table(&spec.images),
+        ports: list(&spec.ports),
+        domains: list(&spec.domains),
+        volumes: spec.volumes.iter().filter_map(|at| volume(at, findings)).collect(),
+        secrets_path: spec.secrets_path.as_ref().and_then(|at| match at.value.parse::<desired::AbsPath>() {
+            Ok(path) => Some(path),
+            Err(invalid) => {
+                findings.at(&rule::SECRETS_PATH, Place::of(at), invalid.to_string());
+                None
+            }
+        }),
+        secrets: list(&spec.secrets),
+        environment: table(&spec.environment),
+        settings: table(&spec.settings),
+        replicas: spec.replicas.as_ref().map_or(1, |at| at.value),
+        prefers: {
+            let mut seen = std::collections::BTreeSet::new();
+            spec.prefers
+                .iter()
+                .flat_map(|at| selection.one(at, findings).to_vec())
+                .filter(|node| seen.insert(node.clone()))
+                .collect()
+        },
+        schedule: text(&spec.schedule),
+        needs_shares: spec.needs_shares.iter().map(|at| at.value.clone()).collect(),
+        tolerates: spec.tolerates.iter().map(|at| at.value.clone()).collect(),
+        gpu: spec.gpu,
+        database: spec.database,
+        cpu_request: text(&spec.cpu_request),
+        memory_request: text(&spec.memory_request),
+        memory_limit: text(&spec.memory_limit),
+    }
+}
+
+/// `source[:target][:ro]`; without a target the container sees the folder under the same path.
+fn volume(at: &At<String>, findings: &mut Findings) -> Option<Volume> {
+    read_volume(&at.value)
+        .map_err(|why| {
+            findings.at(&rule::VOLUME, Place::of(at), format!("`{}` is not a volume: {why}", at.value));
+        })
+        .ok()
+}
+
+fn read_volume(text: &str) -> Result<Volume, String> {
+    let mut parts = text.split(':');
+    let source = parts.next().unwrap_or_default();
+    let absolute = |part: &str| part.parse().map_err(|invalid: desired::Invalid| invalid.to_string());
+    let target = parts.next().unwrap_or(source);
+    let mut volume = Volume { source: absolute(source)?, target: absolute(target)?, read_only: false };
+    for flag in parts.flat_map(|flags| flags.split(',')) {
+        match flag {
+            "ro" => volume.read_only = true,
+            // SELinux labels are judged by a lint and made by the renderer, which knows the host.
+            "rw" | "z" | "Z" => {}
+            other => return Err(format!("`{other}` is neither ro nor rw")),
+        }
+    }
+    Ok(volume)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_have_absolute_ends() {
+        let volume = read_volume("/srv/gitea:/data:ro").unwrap();
+        assert!(volume.read_only && volume.target.as_str() == "/data");
+        assert_eq!(read_volume("/srv/x").unwrap().target.as_str(), "/srv/x");
+        for bad in ["./data:/data", "data:/data", "/a:b", "/a:/b:fast", ""] {
+            assert!(read_volume(bad).is_err(), "{bad}");
+        }
+    }
+}
