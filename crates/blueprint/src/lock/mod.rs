@@ -10,12 +10,14 @@ mod parse;
 pub mod pins;
 mod print;
 mod reconcile;
+mod wanted;
 
 use desired::{Arch, ArtifactName, Digest, Mode};
 
 pub use parse::{Fault, Faults, Rules, parse};
 pub use print::print;
 pub use reconcile::{Learned, Locked, Missing, Reconciled, Unfetchable, Update, Wanted, reconcile};
+pub use wanted::wanted;
 
 /// A lock as read or about to be written; it may have holes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

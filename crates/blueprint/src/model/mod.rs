@@ -10,12 +10,12 @@ mod pins;
 mod service;
 mod share;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 pub use capability::Capability;
 pub use cluster::{ArtifactChoice, Docker, Images, K3s, Mesh, Mirror, Network, Registry};
-use desired::{ArtifactName, ClusterName, NodeName};
+use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
 pub use service::{Service, Volume};
@@ -102,6 +102,19 @@ impl Model {
         self.shares.values().filter_map(move |share| {
             share.clients.iter().find(|client| client.node == *node).map(|client| (share, client))
         })
+    }
+
+    /// Every secret the cluster names, by reference: what no output may hold the value of.
+    #[must_use]
+    pub fn secret_references(&self) -> BTreeSet<SecretReference> {
+        let k3s = self.k3s.iter().flat_map(|k3s| [&k3s.server_token, &k3s.agent_token]);
+        let mesh = self.network.mesh.iter().filter_map(|mesh| mesh.auth_key.as_ref());
+        let registries = self.registries.values().filter_map(|registry| registry.password.as_ref());
+        let shares = self.shares.values().filter_map(|share| share.password.as_ref());
+        // A service's secrets are put in from the environment of whoever deploys it.
+        let services = self.services.values().flat_map(|service| &service.secrets);
+        let named = services.map(|name| SecretReference::Environment(name.clone()));
+        k3s.chain(mesh).chain(registries).chain(shares).cloned().chain(named).collect()
     }
 
     /// Services placed on `node`.

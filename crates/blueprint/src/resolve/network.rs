@@ -1,6 +1,5 @@
 //! Networks, typed.
 
-
 use desired::SecretReference;
 use ipnet::Ipv4Net;
 

@@ -1,0 +1,42 @@
+//! From the model to what the lock must hold.
+
+use std::collections::BTreeSet;
+
+use desired::Arch;
+
+use super::Wanted;
+use crate::model::{Capability, Model, Node};
+
+/// Every artifact with a version in the model that some node of the cluster uses, for the architectures of those nodes.
+/// A version that no node has a use for is a fact of the profile, not an artifact.
+#[must_use]
+pub fn wanted(model: &Model) -> Vec<Wanted> {
+    let versions = model.versions.iter().map(|(name, version)| {
+        let choice = model.artifacts.get(name).cloned().unwrap_or_default();
+        let users = model.linux_nodes().filter(|node| uses(node, name.as_str()));
+        let arches: BTreeSet<Arch> = users.map(|node| node.arch).collect();
+        Wanted {
+            name: name.clone(),
+            version: version.clone(),
+            arches: arches.into_iter().collect(),
+            local: choice.local,
+            sources: Vec::new(),
+            optional: choice.optional,
+        }
+    });
+    versions.filter(|wanted| !wanted.arches.is_empty()).collect()
+}
+
+/// Whether `node` installs `artifact`.
+fn uses(node: &Node, artifact: &str) -> bool {
+    match artifact {
+        "k3s" | "k3s-airgap-images" | "k3s-install-script" => node.k3s.is_some(),
+        "docker-compose" => node.can(Capability::Docker),
+        "mise" => node.can(Capability::Mise),
+        "chezmoi" => node.can(Capability::Chezmoi),
+        "headscale" => node.can(Capability::MeshServer),
+        "tailscale" | "tailscaled" => node.can(Capability::Mesh),
+        "infisical" => node.can(Capability::Infisical),
+        _ => false,
+    }
+}
