@@ -30,6 +30,20 @@ pub fn plain(value: &str) -> Result<String, Inexpressible> {
     }
 }
 
+/// `value` for a comment or other running text: words and punctuation that mean nothing to the shell.
+///
+/// # Errors
+/// If it holds anything but printable ASCII without quotes, `$`, backquote and backslash.
+pub fn message(value: &str) -> Result<String, Inexpressible> {
+    let harmless =
+        |c: char| c == ' ' || (c.is_ascii_graphic() && !matches!(c, '\'' | '"' | '$' | '`' | '\\'));
+    if value.chars().all(harmless) {
+        Ok(value.to_owned())
+    } else {
+        Err(Inexpressible::new("a comment of a script", value, "only plain words and punctuation fit"))
+    }
+}
+
 const fn is_harmless(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b'=' | b',')
@@ -54,6 +68,14 @@ mod tests {
         }
         assert!(word("a\0b").is_err());
         assert!(word("a\nb").is_err());
+    }
+
+    #[test]
+    fn messages_are_words() {
+        assert_eq!(message("a token, beginning with K10").unwrap(), "a token, beginning with K10");
+        for bad in ["a\nrm -rf /", "$x", "it's", "`x`"] {
+            assert!(message(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What can go wrong while rendering: what was rendered, for which node, and what to do.
 
-use desired::{Arch, ArtifactName, Invalid, NodeName, resource::ResourceId};
+use desired::order::OrderError;
+use desired::resource::ResourceId;
+use desired::{Arch, ArtifactName, Invalid, NodeName};
 
 use crate::escape::Inexpressible;
 
@@ -99,25 +101,13 @@ pub enum RenderError {
         /// Its resource.
         second_id: ResourceId,
     },
-    /// A resource comes after one that does not exist.
-    #[error("render {node}: {id} of family `{family}` names {missing}, which nothing wants")]
-    MissingDependency {
+    /// The resources have no order.
+    #[error("render {node}: {source}")]
+    Order {
         /// The node.
         node: NodeName,
-        /// The resource.
-        id: ResourceId,
-        /// Its family.
-        family: &'static str,
-        /// What it names.
-        missing: ResourceId,
-    },
-    /// Resources wait for each other in a circle.
-    #[error("render {node}: these wait for each other: {}", circle.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(" -> "))]
-    Cycle {
-        /// The node.
-        node: NodeName,
-        /// The circle, its first resource again at the end.
-        circle: Vec<ResourceId>,
+        /// What stands against it.
+        source: OrderError,
     },
 }
 

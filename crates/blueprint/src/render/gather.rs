@@ -1,11 +1,12 @@
 //! Gathering: the resources of all families into one list that contradicts nothing and can be made in its order.
 //!
 //! In: resources with the family that wants each. Out: the same, packages of one manager merged, equal folders and
-//! kernel modules folded, every `after` satisfied by what stands before, families' own order kept where it can be.
+//! kernel modules folded, in the order `desired` gives them, everything after what it names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use desired::NodeName;
+use desired::order::order;
 use desired::resource::{Resource, ResourceId, Want};
 
 use super::RenderError;
@@ -20,7 +21,9 @@ type Wanted = (&'static str, Resource);
 pub fn gather(node: &NodeName, wanted: Vec<Wanted>) -> Result<Vec<Resource>, RenderError> {
     let merged = merge(node, wanted)?;
     check_paths(node, &merged)?;
-    order(node, merged)
+    let resources: Vec<Resource> = merged.into_iter().map(|(_, resource)| resource).collect();
+    let ordered = order(&resources).map_err(|source| RenderError::Order { node: node.clone(), source })?;
+    Ok(ordered.into_iter().cloned().collect())
 }
 
 /// One resource an id.
@@ -90,76 +93,6 @@ fn check_paths(node: &NodeName, wanted: &[Wanted]) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// What must exist for `resource`: what it comes after, and what it is restarted by.
-fn named(resource: &Resource) -> impl Iterator<Item = &ResourceId> {
-    let restart_on = match &resource.want {
-        Want::Unit { restart_on, .. } => Some(restart_on),
-        _ => None,
-    };
-    resource.after.iter().chain(restart_on.into_iter().flatten())
-}
-
-/// Sorts so that everything stands after what it names; the earliest possible in the given order comes first.
-fn order(node: &NodeName, wanted: Vec<Wanted>) -> Result<Vec<Resource>, RenderError> {
-    let places: HashMap<&ResourceId, usize> =
-        wanted.iter().enumerate().map(|(place, (_, resource))| (&resource.id, place)).collect();
-    let mut waiting = vec![0_usize; wanted.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); wanted.len()];
-    for (place, (family, resource)) in wanted.iter().enumerate() {
-        for earlier in named(resource) {
-            let Some(earlier) = places.get(earlier) else {
-                return Err(RenderError::MissingDependency {
-                    node: node.clone(),
-                    id: resource.id.clone(),
-                    family,
-                    missing: earlier.clone(),
-                });
-            };
-            followers[*earlier].push(place);
-            waiting[place] += 1;
-        }
-    }
-    let mut ready: BTreeSet<usize> = (0..wanted.len()).filter(|place| waiting[*place] == 0).collect();
-    let mut sequence = Vec::with_capacity(wanted.len());
-    while let Some(place) = ready.pop_first() {
-        sequence.push(place);
-        for follower in &followers[place] {
-            waiting[*follower] -= 1;
-            if waiting[*follower] == 0 {
-                ready.insert(*follower);
-            }
-        }
-    }
-    if let Some(stuck) = waiting.iter().position(|count| *count > 0) {
-        let circle = circle(&wanted, &places, &waiting, stuck);
-        return Err(RenderError::Cycle { node: node.clone(), circle });
-    }
-    let mut wanted: Vec<Option<Resource>> = wanted.into_iter().map(|(_, resource)| Some(resource)).collect();
-    Ok(sequence.into_iter().filter_map(|place| wanted[place].take()).collect())
-}
-
-/// A circle reached from `stuck` by going to what each resource still waits for.
-fn circle(
-    wanted: &[Wanted],
-    places: &HashMap<&ResourceId, usize>,
-    waiting: &[usize],
-    stuck: usize,
-) -> Vec<ResourceId> {
-    let mut walk = vec![stuck];
-    loop {
-        let here = walk[walk.len() - 1];
-        let next = named(&wanted[here].1)
-            .filter_map(|earlier| places.get(earlier).copied())
-            .find(|earlier| waiting[*earlier] > 0)
-            .unwrap_or(here);
-        if let Some(start) = walk.iter().position(|place| *place == next) {
-            walk.push(next);
-            return walk[start..].iter().rev().map(|place| wanted[*place].1.id.clone()).collect();
-        }
-        walk.push(next);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use desired::Mode;
@@ -197,13 +130,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_comes_first_and_the_rest_keeps_its_order() {
-        let (a, b, c) = (file("/a"), file("/b"), file("/c"));
-        let a = a.after(&c.id);
-        assert_eq!(gathered(vec![("f", a), ("f", b), ("f", c)]).unwrap(), ["file:/b", "file:/c", "file:/a"]);
-    }
-
-    #[test]
     fn one_thing_wanted_twice_names_both_families() {
         let error = gathered(vec![("docker", file("/a")), ("k3s", file("/a"))]).unwrap_err();
         assert!(error.contains("`docker` and `k3s`") && error.contains("file:/a"), "{error}");
@@ -221,9 +147,9 @@ mod tests {
     fn missing_and_circular_dependencies_are_said() {
         let (a, b) = (file("/a"), file("/b"));
         let error = gathered(vec![("f", file("/a").after(&b.id))]).unwrap_err();
-        assert!(error.contains("file:/b, which nothing wants"), "{error}");
+        assert!(error.contains("render pc") && error.contains("file:/b"), "{error}");
         let error =
             gathered(vec![("f", file("/a").after(&b.id)), ("f", file("/b").after(&a.id))]).unwrap_err();
-        assert!(error.contains("file:/a -> file:/b -> file:/a"), "{error}");
+        assert!(error.contains("render pc") && error.contains("wait for one another"), "{error}");
     }
 }

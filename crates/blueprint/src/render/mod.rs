@@ -4,11 +4,16 @@
 //! people to read. A family is a module with `resources`, and where it has more to say `extras` (further files of a
 //! node) and `tree` (files of the cluster); [`FAMILIES`] is the one list of them. No secret value is ever here.
 
+mod docker;
 mod error;
 mod gather;
+mod host;
+mod k3s;
 pub mod packages;
 mod preview;
 pub mod template;
+#[cfg(test)]
+mod testing;
 
 use desired::FileSet;
 use desired::resource::Resource;
@@ -44,7 +49,11 @@ struct Family {
 }
 
 /// All families, in the order their resources come where nothing else decides.
-const FAMILIES: &[Family] = &[];
+const FAMILIES: &[Family] = &[
+    Family { name: "host", resources: host::resources, extras: None, tree: None },
+    Family { name: "k3s", resources: k3s::resources, extras: Some(k3s::extras), tree: Some(k3s::tree) },
+    Family { name: "docker", resources: docker::resources, extras: None, tree: None },
+];
 
 /// What `node` shall be, with the files that show it to a person.
 ///
@@ -86,4 +95,22 @@ fn merge(all: &mut FileSet, of_family: &FileSet, whose: &impl std::fmt::Display)
             .map_err(RenderError::invalid(format!("the files of {whose}")))?;
     }
     Ok(())
+}
+/// The pin of `artifact` for `node`.
+///
+/// # Errors
+/// If the lock has none.
+pub(crate) fn pin<'a>(
+    pins: &'a Pins,
+    artifact: &str,
+    node: &Node,
+) -> Result<&'a crate::model::Pin, RenderError> {
+    pins.get(artifact, node.arch).ok_or_else(|| unpinned(artifact, node))
+}
+
+fn unpinned(artifact: &str, node: &Node) -> RenderError {
+    match artifact.parse() {
+        Ok(artifact) => RenderError::Unpinned { artifact, arch: node.arch, node: node.name.clone() },
+        Err(source) => RenderError::Invalid { what: "an artifact's name".to_owned(), source },
+    }
 }

@@ -36,6 +36,10 @@ pub enum Need {
     ExtraModules,
     /// A clock that is set from the network and can say so.
     TimeSync,
+    /// The table of time zones.
+    TimeZones,
+    /// What Docker without root needs.
+    RootlessDocker,
     /// Software RAID.
     Raid,
     /// Cockpit's web interface.
@@ -72,6 +76,8 @@ fn debian_names(need: Need, os: &Os) -> &'static [&'static str] {
         Need::ExtraModules if is_ubuntu && (21..24).contains(&major(os)) => &["linux-modules-extra-raspi"],
         Need::ExtraModules => &[],
         Need::TimeSync => &["systemd-timesyncd"],
+        Need::TimeZones => &["tzdata"],
+        Need::RootlessDocker => &["dbus-user-session", "slirp4netns", "uidmap"],
         Need::Raid => &["mdadm"],
         Need::Cockpit => &["cockpit"],
     }
@@ -93,13 +99,16 @@ const fn fedora_names(need: Need) -> &'static [&'static str] {
         Need::Cryptsetup => &["cryptsetup"],
         // The base packages have vxlan; systemd-timesyncd is in systemd-udev.
         Need::ExtraModules | Need::TimeSync => &[],
+        Need::TimeZones => &["tzdata"],
+        Need::RootlessDocker => &["shadow-utils", "slirp4netns"],
         Need::Raid => &["mdadm"],
         Need::Cockpit => &["cockpit"],
     }
 }
 
 /// The number before the first dot of the release; 0 where there is none.
-fn major(os: &Os) -> u32 {
+#[must_use]
+pub fn major(os: &Os) -> u32 {
     os.release.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use desired::block::Markers;
 use desired::resource::{Resource, SecretPart, Want};
 use desired::{FileSet, Mode};
 
@@ -45,8 +46,7 @@ fn root_files(resources: &[Resource]) -> Vec<(String, Mode, String)> {
                 files.push((path.to_string(), *mode, with_holes(parts)));
             }
             Want::ManagedBlock { path, name, comment, content } => {
-                let block =
-                    format!("{comment} BEGIN rootstock {name}\n{content}{comment} END rootstock {name}\n");
+                let block = block(comment, name, content);
                 match files.iter_mut().find(|(standing, ..)| standing == path.as_str()) {
                     Some((_, _, text)) => text.push_str(&block),
                     None => files.push((path.to_string(), Mode::PUBLIC, block)),
@@ -56,6 +56,13 @@ fn root_files(resources: &[Resource]) -> Vec<(String, Mode, String)> {
         }
     }
     files
+}
+
+/// A managed block as it stands in its file, markers included.
+fn block(comment: &str, name: &str, content: &str) -> String {
+    let spliced =
+        Markers::new(comment, name).splice(b"", content).expect("an empty file has no wrong markers");
+    String::from_utf8(spliced).expect("three texts make a text")
 }
 
 /// A secret file's text with `<reference>` where a value comes in on the node.

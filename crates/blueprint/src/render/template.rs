@@ -15,10 +15,14 @@ use super::RenderError;
 use crate::escape::{Inexpressible, sh};
 
 /// Every template by name: its path below `templates/`.
-const TEMPLATES: &[(&str, &str)] = &[];
+const TEMPLATES: &[(&str, &str)] = &[
+    ("k3s/apply-node-metadata.sh", include_str!("../../templates/k3s/apply-node-metadata.sh")),
+    ("k3s/join.sh", include_str!("../../templates/k3s/join.sh")),
+    ("k3s/k3s.service", include_str!("../../templates/k3s/k3s.service")),
+];
 
 /// Escaping at the hole, by the name templates use.
-const FILTERS: &[(&str, Filter)] = &[("sh", sh::word), ("plain", sh::plain)];
+const FILTERS: &[(&str, Filter)] = &[("sh", sh::word), ("plain", sh::plain), ("message", sh::message)];
 
 /// A function of `escape`.
 type Filter = fn(&str) -> Result<String, Inexpressible>;
