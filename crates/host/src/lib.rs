@@ -8,6 +8,8 @@ pub mod cargo_build;
 pub mod elf;
 pub mod freshness;
 pub mod leak_scan;
+#[cfg(feature = "net")]
+pub mod oci;
 pub mod process;
 pub mod report;
 pub mod secret;
