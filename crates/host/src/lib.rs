@@ -4,8 +4,12 @@
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
 pub mod archive;
+#[cfg(feature = "net")]
+pub mod cache;
 pub mod cargo_build;
 pub mod elf;
+#[cfg(feature = "net")]
+pub mod fetch;
 pub mod freshness;
 pub mod leak_scan;
 #[cfg(feature = "net")]
@@ -15,3 +19,5 @@ pub mod report;
 pub mod secret;
 pub mod stage;
 pub mod tree;
+#[cfg(feature = "net")]
+pub mod verified;

@@ -101,8 +101,8 @@ pub struct Missing {
 pub struct Learned {
     /// The SHA-256 of the file.
     pub digest: Digest,
-    /// Its size in bytes.
-    pub size: u64,
+    /// Its size in bytes, if the source told.
+    pub size: Option<u64>,
     /// Who vouches for it.
     pub pinned_by: PinnedBy,
     /// Which source it came from, by position.
@@ -254,7 +254,7 @@ impl Reconciled {
     /// Fills a hole.
     pub fn learn(&mut self, slot: usize, learned: Learned) {
         let Some((entry, _)) = self.slots.get_mut(slot) else { return };
-        (entry.digest, entry.size) = (Some(learned.digest), Some(learned.size));
+        (entry.digest, entry.size) = (Some(learned.digest), learned.size);
         entry.pinned_by = Some(learned.pinned_by);
         if let Some(source) = entry.sources.get_mut(learned.source) {
             source.digest = learned.download;

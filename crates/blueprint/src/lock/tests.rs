@@ -27,7 +27,7 @@ fn three() -> Vec<Wanted> {
 
 fn learned(source: usize) -> Learned {
     let digest = Digest::sha256_of(b"file");
-    Learned { digest, size: 4, pinned_by: PinnedBy::NpmIntegrity, source, download: None }
+    Learned { digest, size: Some(4), pinned_by: PinnedBy::NpmIntegrity, source, download: None }
 }
 
 #[test]

@@ -1,0 +1,543 @@
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::lying_server::{Behaviour, LyingServer};
+use super::*;
+use crate::report::Event;
+
+struct Bench {
+    folder: tempfile::TempDir,
+    server: LyingServer,
+    options: Options,
+    report: Report,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::new(Cache::at(folder.path().join("cache")).unwrap(), folder.path());
+        options.allow_http = true;
+        options.retries = 0;
+        options.backoff = Duration::from_millis(5);
+        options.stall_timeout = Duration::from_millis(600);
+        options.use_npm = false;
+        let server = LyingServer::start();
+        options.npm_registry.clone_from(&server.address);
+        Self { folder, server, options, report: Report::recording() }
+    }
+    fn fetcher(&self) -> Fetcher {
+        Fetcher::new(self.options.clone(), self.report.clone()).unwrap()
+    }
+    fn fetch(&self, want: &Want) -> Result<Fetched, FetchError> {
+        self.fetcher().fetch(want)
+    }
+    /// What lies in the cache's folder of this name.
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.options.cache.root().join(folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+    fn assert_clean(&self) {
+        assert_eq!(
+            (self.names("sha256"), self.names("partial")),
+            (Vec::new(), Vec::new()),
+            "the cache is not clean"
+        );
+    }
+    /// The next run, with an honest server, gets the file; gives the requests it needed.
+    fn assert_next_run_continues(&self, want: &Want, path: &str) -> Vec<String> {
+        self.server.set(path, Behaviour::Honest(file()));
+        let before = self.server.requests().len();
+        match self.fetch(want).unwrap() {
+            Fetched::Ready(got) => assert_eq!(fs::read(&got.path).unwrap(), file()),
+            deferred @ Fetched::Deferred { .. } => panic!("{deferred:?}"),
+        }
+        assert_eq!(self.names("partial"), Vec::<String>::new());
+        assert_eq!(self.names("sha256"), [Digest::sha256_of(&file()).hex()]);
+        self.server.requests().split_off(before)
+    }
+}
+
+fn file() -> Vec<u8> {
+    (0..200_000_u32).flat_map(u32::to_le_bytes).collect()
+}
+
+fn source(url: &str) -> Source {
+    Source { origin: Origin::Web(url.to_owned()), digest: None, member: None }
+}
+
+fn want(urls: &[&str]) -> Want {
+    Want {
+        artifact: "tool".to_owned(),
+        label: "tool 1.2.3 (arm64)".to_owned(),
+        digest: Some(Digest::sha256_of(&file())),
+        size: Some(file().len() as u64),
+        sources: urls.iter().map(|url| source(url)).collect(),
+    }
+}
+
+/// The text and exit code of the error, which always names the artifact, the place and what to do.
+fn told(error: &FetchError, url: &str, why: &str, help: &str) -> u8 {
+    let text = error.to_string();
+    for part in ["can't get tool 1.2.3 (arm64): ", url, why, "\n  help: ", help] {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+    error.exit_code()
+}
+
+fn archive(member: &str, content: &[u8]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (name, content) in [("package/README.md", b"read me".as_slice()), (member, content)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o755);
+        tar.append_data(&mut header, name, content).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn an_honest_server_is_asked_once_and_the_cache_answers_afterwards() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    let requests = bench.assert_next_run_continues(&want(&[&url]), "/tool");
+    assert_eq!(requests, ["GET /tool"]);
+    assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)));
+    assert_eq!(bench.server.requests().len(), 1, "the second run asked nobody");
+    let finished = |event: &Event| matches!(event, Event::Finished { note, .. } if note == "verified");
+    assert!(bench.report.recorded().iter().any(finished));
+}
+
+#[test]
+fn a_missing_file_is_exit_5_and_not_deferred() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Status("404 Not Found"));
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    assert_eq!(
+        told(&error, &url, "answered 404 Not Found", "correct the version of tool in cluster.toml"),
+        5
+    );
+    bench.assert_clean();
+    bench.assert_next_run_continues(&want(&[&url]), "/tool");
+}
+
+#[test]
+fn a_busy_server_is_asked_again_and_then_the_file_is_deferred() {
+    let mut bench = Bench::new();
+    bench.options.retries = 2;
+    let url = bench.server.set("/tool", Behaviour::Status("503 Service Unavailable"));
+    let Fetched::Deferred { why } = bench.fetch(&want(&[&url])).unwrap() else { panic!("not deferred") };
+    assert_eq!(why, format!("{url}: answered 503 Service Unavailable"));
+    assert_eq!(bench.server.requests().len(), 3, "once and two repetitions");
+    bench.assert_clean();
+    bench.options.air_gap = true;
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    assert_eq!(told(&error, &url, "answered 503", "--air-gap leaves nothing to the node"), 5);
+    bench.server.set("/tool", Behaviour::Busy("503 Service Unavailable", 2, file()));
+    assert!(
+        matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)),
+        "the third answer was the file"
+    );
+}
+
+#[test]
+fn a_redirect_to_plain_http_elsewhere_is_refused() {
+    let bench = Bench::new();
+    let elsewhere = LyingServer::start();
+    let target = elsewhere.set("/tool", Behaviour::Honest(file()));
+    let url = bench.server.set("/tool", Behaviour::Redirect(target.clone()));
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    assert_eq!(
+        told(&error, &url, &format!("redirects to {target}, which is not https"), "name another source"),
+        5
+    );
+    assert_eq!(elsewhere.requests(), Vec::<String>::new(), "nobody asked there");
+    bench.assert_clean();
+    bench.assert_next_run_continues(&want(&[&url]), "/tool");
+}
+
+#[test]
+fn redirects_on_the_same_server_are_followed_but_not_for_ever() {
+    let bench = Bench::new();
+    bench.server.set("/file", Behaviour::Honest(file()));
+    let url = bench.server.set("/tool", Behaviour::Redirect("/file".to_owned()));
+    assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)));
+    let round = bench.server.set("/round", Behaviour::Redirect("/round".to_owned()));
+    let other = Want { digest: Some(Digest::sha256_of(b"x")), size: None, ..want(&[&round]) };
+    let error = bench.fetch(&other).unwrap_err();
+    assert_eq!(told(&error, &round, "redirected more than 8 times", "name another source"), 5);
+}
+
+#[test]
+fn plain_http_needs_the_specs_word() {
+    let mut bench = Bench::new();
+    bench.options.allow_http = false;
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    assert_eq!(told(&error, &url, "set `allow-http = true`", "name another source"), 5);
+    assert_eq!(bench.server.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_length_is_exit_6_before_anything_is_downloaded() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Honest(file()[..1000].to_vec()));
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    let help = "cargo xtask lock --update tool";
+    assert_eq!(told(&error, &url, "has 1000 bytes, pinned are 800000", help), 6);
+    bench.assert_clean();
+    bench.assert_next_run_continues(&want(&[&url]), "/tool");
+}
+
+#[test]
+fn wrong_bytes_of_the_right_length_are_exit_6() {
+    let bench = Bench::new();
+    let mut wrong = file();
+    wrong[700_000] ^= 1;
+    let url = bench.server.set("/tool", Behaviour::Honest(wrong.clone()));
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    let (pinned, got) = (Digest::sha256_of(&file()), Digest::sha256_of(&wrong));
+    assert_eq!(told(&error, &url, &format!("pinned {pinned}, got {got}"), "nothing of it was kept"), 6);
+    bench.assert_clean();
+    bench.assert_next_run_continues(&want(&[&url]), "/tool");
+}
+
+#[test]
+fn a_cut_download_is_deferred_and_the_next_run_asks_only_for_the_rest() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Cut(file(), 400_000));
+    let Fetched::Deferred { why } = bench.fetch(&want(&[&url])).unwrap() else { panic!("not deferred") };
+    assert!(why.contains("was cut off after 400000 of 800000 bytes; what came so far is kept"), "{why}");
+    let hex = Digest::sha256_of(&file()).hex().to_owned();
+    assert_eq!(bench.names("sha256"), Vec::<String>::new());
+    assert_eq!(bench.names("partial"), [format!("{hex}.etag"), format!("{hex}.part")]);
+    let requests = bench.assert_next_run_continues(&want(&[&url]), "/tool");
+    assert_eq!(requests, ["GET /tool 400000-"]);
+}
+
+#[test]
+fn a_cut_is_continued_within_the_run_too() {
+    let mut bench = Bench::new();
+    bench.options.retries = 1;
+    let url = bench.server.set("/tool", Behaviour::Cut(file(), 400_000));
+    let server = bench.server.clone();
+    // The first answer is cut; by the time of the repetition the server has recovered.
+    let recover = std::thread::spawn(move || {
+        while server.requests().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        server.set("/tool", Behaviour::Honest(file()));
+    });
+    bench.options.backoff = Duration::from_millis(200);
+    assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)));
+    recover.join().unwrap();
+    assert_eq!(bench.server.requests(), ["GET /tool", "GET /tool 400000-"]);
+}
+
+#[test]
+fn a_stalled_download_is_deferred_in_time_and_continued() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Stall(file()));
+    let start = std::time::Instant::now();
+    let Fetched::Deferred { why } = bench.fetch(&want(&[&url])).unwrap() else { panic!("not deferred") };
+    assert!(why.contains("stalled after 400000 of 800000 bytes"), "{why}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let requests = bench.assert_next_run_continues(&want(&[&url]), "/tool");
+    assert_eq!(requests, ["GET /tool 400000-"]);
+}
+
+#[test]
+fn a_server_that_ignores_ranges_gives_everything_again() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Cut(file(), 400_000));
+    bench.fetch(&want(&[&url])).unwrap();
+    bench.server.set("/tool", Behaviour::NoRanges(file()));
+    let Fetched::Ready(got) = bench.fetch(&want(&[&url])).unwrap() else { panic!("not there") };
+    assert_eq!(fs::read(&got.path).unwrap(), file());
+    assert_eq!(bench.server.requests()[1], "GET /tool 400000-");
+}
+
+#[test]
+fn an_answer_to_another_range_starts_over() {
+    let mut bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Cut(file(), 400_000));
+    bench.fetch(&want(&[&url])).unwrap();
+    bench.options.retries = 1;
+    bench.server.set("/tool", Behaviour::OtherRange(file()));
+    assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)));
+    assert_eq!(bench.server.requests()[1..], ["GET /tool 400000-", "GET /tool"]);
+}
+
+#[test]
+fn a_beginning_of_another_version_is_thrown_away_once() {
+    let bench = Bench::new();
+    let mut other = file();
+    other[0] ^= 1;
+    let url = bench.server.set("/tool", Behaviour::Cut(other, 400_000));
+    bench.fetch(&want(&[&url])).unwrap();
+    // The version's name is gone, as if another mirror had given the beginning: only the digest can tell.
+    fs::remove_file(bench.options.cache.partial(&format!("{}.etag", Digest::sha256_of(&file()).hex())))
+        .unwrap();
+    let requests = bench.assert_next_run_continues(&want(&[&url]), "/tool");
+    assert_eq!(requests, ["GET /tool 400000-", "GET /tool"]);
+}
+
+#[test]
+fn a_server_nobody_listens_at_is_deferred_or_exit_5() {
+    let mut bench = Bench::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/tool", listener.local_addr().unwrap());
+    drop(listener);
+    let Fetched::Deferred { why } = bench.fetch(&want(&[&url])).unwrap() else { panic!("not deferred") };
+    assert!(why.contains("no connection (") && why.contains("refused"), "{why}");
+    bench.options.air_gap = true;
+    let error = bench.fetch(&want(&[&url])).unwrap_err();
+    assert_eq!(told(&error, &url, "no connection", "`file:` source for tool in cluster.toml"), 5);
+    bench.assert_clean();
+}
+
+#[test]
+fn the_second_source_helps_and_the_liar_is_named() {
+    let bench = Bench::new();
+    let liar = bench.server.set("/liar", Behaviour::Honest(vec![0; file().len()]));
+    let good = bench.server.set("/good", Behaviour::Honest(file()));
+    assert!(matches!(bench.fetch(&want(&[&liar, &good])).unwrap(), Fetched::Ready(_)));
+    let warned = |event: &Event| matches!(event, Event::Said { line } if line.starts_with("warning: tool") && line.contains(&liar));
+    assert!(bench.report.recorded().iter().any(warned));
+    assert_eq!(bench.names("partial"), Vec::<String>::new());
+}
+
+#[test]
+fn offline_uses_the_cache_alone() {
+    let mut bench = Bench::new();
+    bench.options.offline = true;
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    let Fetched::Deferred { why } = bench.fetch(&want(&[&url])).unwrap() else { panic!("not deferred") };
+    assert!(why.contains("--offline"), "{why}");
+    bench.options.air_gap = true;
+    assert_eq!(bench.fetch(&want(&[&url])).unwrap_err().exit_code(), 5);
+    assert_eq!(bench.server.requests(), Vec::<String>::new());
+    bench.options.offline = false;
+    bench.fetch(&want(&[&url])).unwrap();
+    bench.options.offline = true;
+    assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_)));
+}
+
+#[test]
+fn mirrors_replace_prefixes() {
+    let mut bench = Bench::new();
+    bench.server.set("/mirror/tool", Behaviour::Honest(file()));
+    bench.options.mirrors =
+        vec![("https://vendor.example/".to_owned(), format!("{}/mirror/", bench.server.address))];
+    assert!(matches!(bench.fetch(&want(&["https://vendor.example/tool"])).unwrap(), Fetched::Ready(_)));
+}
+
+#[test]
+fn nothing_unpinned_is_ever_handed_out() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    let unpinned = Want { digest: None, size: None, ..want(&[&url]) };
+    let error = bench.fetch(&unpinned).unwrap_err();
+    assert_eq!(told(&error, &url, "run `cargo xtask lock`", "name another source"), 5);
+    assert_eq!(bench.server.requests(), Vec::<String>::new());
+    bench.assert_clean();
+}
+
+#[test]
+fn many_are_fetched_side_by_side_and_every_failure_is_told() {
+    let bench = Bench::new();
+    let wants: Vec<_> = (0..8_u8)
+        .map(|number| {
+            let content = vec![number; 50_000];
+            let url = bench.server.set(&format!("/{number}"), Behaviour::Honest(content.clone()));
+            Want { digest: Some(Digest::sha256_of(&content)), size: None, ..want(&[&url]) }
+        })
+        .collect();
+    let got = bench.fetcher().fetch_all(&wants).unwrap();
+    for (number, fetched) in got.iter().enumerate() {
+        let Fetched::Ready(file) = fetched else { panic!("{fetched:?}") };
+        assert_eq!(usize::from(fs::read(&file.path).unwrap()[0]), number, "answers are in order");
+    }
+    let missing = want(&[&bench.server.set("/none", Behaviour::Status("404 Not Found"))]);
+    let wrong = Want { size: None, ..want(&[&bench.server.set("/wrong", Behaviour::Honest(vec![1]))]) };
+    let errors = bench.fetcher().fetch_all(&[missing, wrong, wants[0].clone()]).unwrap_err();
+    assert_eq!((errors.0.len(), errors.exit_code()), (2, 6), "{errors}");
+}
+
+#[test]
+fn a_member_is_taken_out_of_a_verified_archive_and_found_again() {
+    let bench = Bench::new();
+    let tgz = archive("package/bin/tool", &file());
+    let url = bench.server.set("/tool.tgz", Behaviour::Honest(tgz.clone()));
+    let by_archive = |digest: Digest| Want {
+        digest: None,
+        size: None,
+        sources: vec![Source {
+            digest: Some(digest),
+            member: Some("package/bin/tool".to_owned()),
+            ..source(&url)
+        }],
+        ..want(&[])
+    };
+    let error = bench.fetch(&by_archive(Digest::sha256_of(b"another archive"))).unwrap_err();
+    assert_eq!(told(&error, &url, "gave other bytes", "nothing of it was kept"), 6);
+    bench.assert_clean();
+    let pinned = by_archive(Digest::sha256_of(&tgz));
+    let Fetched::Ready(got) = bench.fetch(&pinned).unwrap() else { panic!("not there") };
+    assert_eq!(fs::read(&got.path).unwrap(), file());
+    assert_eq!(
+        (bench.names("sha256").len(), bench.names("partial").len()),
+        (1, 0),
+        "the archive is not kept"
+    );
+    let requests = bench.server.requests().len();
+    assert!(matches!(bench.fetch(&pinned).unwrap(), Fetched::Ready(_)));
+    assert_eq!(bench.server.requests().len(), requests);
+}
+
+#[test]
+fn archives_without_the_member_or_with_another_are_told_apart() {
+    let bench = Bench::new();
+    let content = |tgz: &[u8], digest| {
+        let url = bench.server.set("/tool.tgz", Behaviour::Honest(tgz.to_vec()));
+        let member = Some("bin/tool".to_owned());
+        let source = Source { digest: Some(Digest::sha256_of(tgz)), member, ..source(&url) };
+        let want = Want { digest, size: None, sources: vec![source], ..want(&[]) };
+        (bench.fetch(&want).unwrap_err(), url)
+    };
+    let (error, url) = content(&archive("bin/fool", &file()), None);
+    assert_eq!(
+        told(&error, &url, "holds no `bin/tool`; it holds package/README.md, bin/fool", "name another"),
+        5
+    );
+    let (error, url) = content(&archive("bin/tool", b"evil"), Some(Digest::sha256_of(&file())));
+    assert_eq!(
+        told(&error, &url, "`bin/tool` in it has other bytes: pinned sha256:", "nothing of it was kept"),
+        6
+    );
+    let (error, url) = content(b"no archive at all", None);
+    assert_eq!(told(&error, &url, "is no readable .tar.gz", "nothing of it was kept"), 6);
+    bench.assert_clean();
+}
+
+fn write(path: &Path, content: &[u8]) {
+    fs::File::create(path).unwrap().write_all(content).unwrap();
+}
+
+#[test]
+fn a_local_file_is_copied_verified_and_left_alone() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("fake");
+    write(&path, &file());
+    let local = Source { origin: Origin::File("fake".into()), digest: None, member: None };
+    let local = Want { sources: vec![local], ..want(&[]) };
+    let Fetched::Ready(got) = bench.fetch(&local).unwrap() else { panic!("not there") };
+    assert_eq!(fs::read(&got.path).unwrap(), fs::read(&path).unwrap());
+    assert_eq!(bench.names("partial"), Vec::<String>::new());
+    write(&path, &vec![7; file().len()]);
+    let other = Want { digest: Some(Digest::sha256_of(b"x")), ..local.clone() };
+    let error = bench.fetch(&other).unwrap_err();
+    assert_eq!(told(&error, &format!("file:{}", path.display()), "has other bytes", "lock --update tool"), 6);
+    fs::remove_file(&path).unwrap();
+    let error = bench.fetch(&other).unwrap_err();
+    assert_eq!(told(&error, &format!("file:{}", path.display()), "there is no such file", "name another"), 5);
+    assert!(
+        matches!(bench.fetch(&local).unwrap(), Fetched::Ready(_)),
+        "the cache still has the pinned bytes"
+    );
+}
+
+#[test]
+fn a_vendors_list_pins_without_downloading() {
+    let bench = Bench::new();
+    let list = format!("{}  tool-amd64\n{} *tool\n", "0".repeat(64), Digest::sha256_of(&file()).hex());
+    let list_url = bench.server.set("/sums", Behaviour::Honest(list.into_bytes()));
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    let unpinned = Want { digest: None, size: None, ..want(&[&url]) };
+    let list = VendorList { url: list_url.clone(), file: Some("tool".to_owned()) };
+    let learned = bench.fetcher().learn(&(unpinned.clone(), vec![Some(list)])).unwrap();
+    assert_eq!(learned.digest, Digest::sha256_of(&file()));
+    assert_eq!((learned.size, learned.voucher), (Some(800_000), Voucher::List(list_url.clone())));
+    bench.assert_clean();
+    let list = VendorList { url: list_url.clone(), file: Some("gone".to_owned()) };
+    let error = bench.fetcher().learn(&(unpinned.clone(), vec![Some(list)])).unwrap_err();
+    assert_eq!(told(&error, &list_url, "doesn't name gone", "correct the version"), 5);
+    let error = bench.fetcher().learn(&(unpinned, vec![None])).unwrap_err();
+    assert_eq!(told(&error, &url, "a first download over plain http proves nothing", "name another"), 5);
+}
+
+#[test]
+fn a_list_vouches_for_the_archive_and_the_member_is_kept_for_building() {
+    let bench = Bench::new();
+    let tgz = archive("tool", &file());
+    let bare = VendorList {
+        url: bench.server.set("/tool.tgz.sha256", Behaviour::Honest(Digest::sha256_of(&tgz).hex().into())),
+        file: None,
+    };
+    let url = bench.server.set("/tool.tgz", Behaviour::Honest(tgz.clone()));
+    let source = Source { member: Some("tool".to_owned()), ..source(&url) };
+    let unpinned = Want { digest: None, size: None, sources: vec![source], ..want(&[]) };
+    let learned = bench.fetcher().learn(&(unpinned.clone(), vec![Some(bare.clone())])).unwrap();
+    assert_eq!((&learned.digest, learned.size), (&Digest::sha256_of(&file()), Some(800_000)));
+    assert_eq!(learned.download, Some(Digest::sha256_of(&tgz)));
+    let pinned = Want { digest: Some(learned.digest), ..unpinned.clone() };
+    let requests = bench.server.requests().len();
+    assert!(matches!(bench.fetch(&pinned).unwrap(), Fetched::Ready(_)));
+    assert_eq!(bench.server.requests().len(), requests, "already in the cache");
+    bench.server.set("/tool.tgz", Behaviour::Honest(archive("tool", b"evil")));
+    let error = bench.fetcher().learn(&(unpinned, vec![Some(bare)])).unwrap_err();
+    assert_eq!(told(&error, &url, "gave other bytes", "nothing of it was kept"), 6);
+}
+
+#[test]
+fn without_npm_the_registry_is_asked_and_its_integrity_compared() {
+    use base64::Engine as _;
+    let bench = Bench::new();
+    let tgz = archive("package/bin/tool", &file());
+    let tarball = bench.server.set("/-/tool.tgz", Behaviour::Honest(tgz.clone()));
+    let mut hasher = desired::types::Hasher::new(desired::types::DigestAlgorithm::Sha512);
+    hasher.update(&tgz);
+    let sha512 = hasher.finish();
+    let bytes: Vec<u8> =
+        (0..64).map(|at| u8::from_str_radix(&sha512.hex()[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let integrity = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let answer = format!(r#"{{"dist":{{"integrity":"sha512-{integrity}","tarball":"{tarball}"}}}}"#);
+    bench.server.set("/@scope%2ftool/1.2.3", Behaviour::Honest(answer.clone().into_bytes()));
+    let origin = Origin::Npm { package: "@scope/tool".to_owned(), version: "1.2.3".to_owned() };
+    let source = Source { origin, digest: None, member: Some("package/bin/tool".to_owned()) };
+    let unpinned = Want { digest: None, size: None, sources: vec![source.clone()], ..want(&[]) };
+    let learned = bench.fetcher().learn(&(unpinned.clone(), vec![None])).unwrap();
+    assert_eq!((learned.voucher, learned.download), (Voucher::Npm, Some(sha512.clone())));
+    assert_eq!(learned.digest, Digest::sha256_of(&file()));
+
+    let other = Bench::new();
+    other.server.set("/@scope%2ftool/1.2.3", Behaviour::Honest(answer.into_bytes()));
+    bench.server.set("/-/tool.tgz", Behaviour::Honest(archive("package/bin/tool", b"evil")));
+    let pinned = Want { sources: vec![Source { digest: Some(sha512), ..source }], ..unpinned.clone() };
+    let error = other.fetch(&pinned).unwrap_err();
+    assert_eq!(told(&error, &tarball, "gave other bytes", "nothing of it was kept"), 6);
+    other.assert_clean();
+    other
+        .server
+        .set("/@scope%2ftool/1.2.3", Behaviour::Honest(br#"{"dist":{"tarball":"x","shasum":"1"}}"#.to_vec()));
+    let error = other.fetcher().learn(&(unpinned, vec![None])).unwrap_err();
+    assert_eq!(
+        told(&error, "npm:@scope/tool@1.2.3", "gives no sha512 integrity", "nothing of it was kept"),
+        6
+    );
+}
+
+#[test]
+fn two_runs_share_one_download() {
+    let bench = Bench::new();
+    let url = bench.server.set("/tool", Behaviour::Honest(file()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(matches!(bench.fetch(&want(&[&url])).unwrap(), Fetched::Ready(_))));
+        }
+    });
+    assert_eq!(bench.server.requests(), ["GET /tool"]);
+}
