@@ -1,10 +1,11 @@
 //! Needs nothing: our own output against committed trees, and facts about this repository.
 
 mod dependencies;
+mod guide;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [dependencies::trials()].into_iter().flatten().collect()
+    [dependencies::trials(), guide::trials()].into_iter().flatten().collect()
 }
