@@ -12,5 +12,6 @@ pub mod buildx;
 pub mod credentials;
 pub mod dockerfile;
 pub mod layout;
+pub mod push;
 
 pub mod spec;
