@@ -102,6 +102,26 @@ const PINS: &[Pin] = &[
         None,
         "sha256:d26373b19e89160546d15407516cc59f453030d9bc5b43ba7faf16f7b4980137",
     ),
+    // 8.
+    Pin {
+        name: "chezmoi",
+        version: "2.72.1",
+        arch: AMD64,
+        size: None,
+        of: Of::Download("/chezmoi_2.72.1_linux_amd64.tar.gz"),
+        digest: "sha256:9f97d32caca166e5c92160ec3a9325519809c38963121cef38173142065c981f",
+        by: PinnedBy::Repositories,
+    },
+    // 7.
+    Pin {
+        name: "chezmoi",
+        version: "2.72.1",
+        arch: ARM64,
+        size: None,
+        of: Of::Download("/chezmoi_2.72.1_linux_arm64.tar.gz"),
+        digest: "sha256:75508ef41216b6d64f3145986b751729d7f92d09c6bad77d51cf2895ab35a508",
+        by: PinnedBy::Repositories,
+    },
     // A Homebrew formula and a Nix package, 2.
     Pin {
         name: "mise",
