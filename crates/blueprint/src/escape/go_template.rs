@@ -34,8 +34,13 @@ pub fn text(text: &str) -> Result<String, Inexpressible> {
 }
 
 /// A string literal inside an action (`{{ eq .chezmoi.hostname "pc" }}`), by the rules of Go's interpreted strings.
-#[must_use]
-pub fn string(text: &str) -> String {
+///
+/// # Errors
+/// If the text holds NUL.
+pub fn string(text: &str) -> Result<String, Inexpressible> {
+    if text.contains('\0') {
+        return Err(Inexpressible::new(LANGUAGE, text, "it holds NUL"));
+    }
     let mut written = String::from("\"");
     for character in text.chars() {
         match character {
@@ -51,7 +56,7 @@ pub fn string(text: &str) -> String {
         }
     }
     written.push('"');
-    written
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -67,7 +72,7 @@ mod tests {
         assert_eq!(text("end {").unwrap(), "end {{ \"{\" }}");
         assert_eq!(text("{{{- x").unwrap(), "{{ \"{{{\" }}- x");
         assert!(text("a\0").is_err());
-        assert_eq!(string("a\"\\\n\u{7}"), r#""a\"\\\n\u0007""#);
+        assert_eq!(string("a\"\\\n\u{7}").unwrap(), r#""a\"\\\n\u0007""#);
     }
 
     proptest! {

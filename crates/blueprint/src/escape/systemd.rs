@@ -68,11 +68,14 @@ pub fn line(text: &str) -> Result<String, Inexpressible> {
 /// backslashes as they are, so blanks need quotes and backslashes need nothing.
 ///
 /// # Errors
-/// If the path holds both kinds of quotes, or as [`line`].
-pub fn listed_path(path: &AbsPath) -> Result<String, Inexpressible> {
-    let text = line(path.as_str())?;
+/// If the path is not absolute, holds both kinds of quotes, or as [`line`].
+pub fn listed_path(path: &str) -> Result<String, Inexpressible> {
+    if !path.starts_with('/') {
+        return Err(Inexpressible::new(LANGUAGE, path, "it is not absolute and would be ignored"));
+    }
+    let text = line(path)?;
     match (text.contains('"'), text.contains('\'')) {
-        (true, true) => Err(Inexpressible::new(LANGUAGE, path.as_str(), "it holds both kinds of quotes")),
+        (true, true) => Err(Inexpressible::new(LANGUAGE, path, "it holds both kinds of quotes")),
         (true, false) => Ok(format!("'{text}'")),
         (false, true) => Ok(format!("\"{text}\"")),
         (false, false) if text.contains(' ') => Ok(format!("\"{text}\"")),
@@ -139,13 +142,13 @@ mod tests {
         for bad in ["a\nb", " a", "a ", "a\\"] {
             assert!(line(bad).is_err(), "{bad:?}");
         }
-        let listed = |path: &str| listed_path(&path.parse().unwrap());
-        assert_eq!(listed("/mnt/a").unwrap(), "/mnt/a");
-        assert_eq!(listed("/mnt/my share").unwrap(), "\"/mnt/my share\"");
-        assert_eq!(listed("/mnt/a\\b").unwrap(), "/mnt/a\\b");
-        assert_eq!(listed("/mnt/it's").unwrap(), "\"/mnt/it's\"");
-        assert_eq!(listed("/mnt/12\"").unwrap(), "'/mnt/12\"'");
-        assert!(listed("/mnt/'\"").is_err());
+        assert_eq!(listed_path("/mnt/a").unwrap(), "/mnt/a");
+        assert_eq!(listed_path("/mnt/my share").unwrap(), "\"/mnt/my share\"");
+        assert_eq!(listed_path("/mnt/a\\b").unwrap(), "/mnt/a\\b");
+        assert_eq!(listed_path("/mnt/it's").unwrap(), "\"/mnt/it's\"");
+        assert_eq!(listed_path("/mnt/12\"").unwrap(), "'/mnt/12\"'");
+        assert!(listed_path("/mnt/'\"").is_err());
+        assert!(listed_path("$HOME/x").is_err());
         assert_eq!(argument("/mnt/my $HOME%i \"x\"\\").unwrap(), r#""/mnt/my $$HOME%%i \"x\"\\""#);
         assert_eq!(argument("").unwrap(), "\"\"");
         assert_eq!(argument("a'b").unwrap(), "\"a'b\"");

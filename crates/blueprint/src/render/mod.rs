@@ -4,11 +4,16 @@
 //! people to read. A family is a module with `resources`, and where it has more to say `extras` (further files of a
 //! node) and `tree` (files of the cluster); [`FAMILIES`] is the one list of them. No secret value is ever here.
 
+mod chezmoi;
 mod docker;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod gather;
 mod host;
 mod k3s;
+mod mise;
+mod mounts;
 pub mod packages;
 mod preview;
 pub mod template;
@@ -51,8 +56,11 @@ struct Family {
 /// All families, in the order their resources come where nothing else decides.
 const FAMILIES: &[Family] = &[
     Family { name: "host", resources: host::resources, extras: None, tree: None },
+    Family { name: "mounts", resources: mounts::resources, extras: None, tree: None },
     Family { name: "k3s", resources: k3s::resources, extras: Some(k3s::extras), tree: Some(k3s::tree) },
     Family { name: "docker", resources: docker::resources, extras: None, tree: None },
+    Family { name: "chezmoi", resources: chezmoi::resources, extras: None, tree: Some(chezmoi::tree) },
+    Family { name: "mise", resources: mise::resources, extras: None, tree: Some(mise::tree) },
 ];
 
 /// What `node` shall be, with the files that show it to a person.

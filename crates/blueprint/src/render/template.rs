@@ -12,17 +12,35 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 use super::RenderError;
-use crate::escape::{Inexpressible, sh};
+use crate::escape::{Inexpressible, go_template, sh, systemd};
 
 /// Every template by name: its path below `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
+    ("chezmoi/README.md", include_str!("../../templates/chezmoi/README.md")),
+    ("chezmoi/chezmoi.toml.tmpl", include_str!("../../templates/chezmoi/chezmoi.toml.tmpl")),
+    ("chezmoi/chezmoiignore", include_str!("../../templates/chezmoi/chezmoiignore")),
+    ("chezmoi/mise.toml.tmpl", include_str!("../../templates/chezmoi/mise.toml.tmpl")),
+    ("chezmoi/node.env.tmpl", include_str!("../../templates/chezmoi/node.env.tmpl")),
     ("k3s/apply-node-metadata.sh", include_str!("../../templates/k3s/apply-node-metadata.sh")),
     ("k3s/join.sh", include_str!("../../templates/k3s/join.sh")),
     ("k3s/k3s.service", include_str!("../../templates/k3s/k3s.service")),
+    ("mounts/gate.conf", include_str!("../../templates/mounts/gate.conf")),
+    ("mounts/rootstock-mounts.service", include_str!("../../templates/mounts/rootstock-mounts.service")),
+    ("mounts/share.automount", include_str!("../../templates/mounts/share.automount")),
+    ("mounts/share.mount", include_str!("../../templates/mounts/share.mount")),
 ];
 
 /// Escaping at the hole, by the name templates use.
-const FILTERS: &[(&str, Filter)] = &[("sh", sh::word), ("plain", sh::plain), ("message", sh::message)];
+const FILTERS: &[(&str, Filter)] = &[
+    ("sh", sh::word),
+    ("plain", sh::plain),
+    ("message", sh::message),
+    ("go_text", go_template::text),
+    ("go_string", go_template::string),
+    ("systemd_line", systemd::line),
+    ("systemd_path", systemd::listed_path),
+    ("systemd_argument", systemd::argument),
+];
 
 /// A function of `escape`.
 type Filter = fn(&str) -> Result<String, Inexpressible>;
