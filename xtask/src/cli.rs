@@ -65,6 +65,8 @@ impl Common {
 /// One variant a verb; its module has the arguments and the code.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Every ring of tests this machine can run; sets up what is missing
+    Test(verbs::test::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring
     Ci(verbs::ci::Arguments),
 }

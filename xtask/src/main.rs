@@ -2,6 +2,9 @@
 
 mod cli;
 mod exit;
+mod repository;
+mod rings;
+mod table;
 mod verbs;
 
 use clap::Parser as _;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> exit::Outcome {
     match &cli.verb {
+        Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
     }
 }

@@ -1,3 +1,4 @@
 //! One module a verb: its arguments and `run`, which loads, calls a library and reports.
 
 pub mod ci;
+pub mod test;
