@@ -1,7 +1,7 @@
 //! The command blocks of our documents, as data.
 //!
 //! In: Markdown. Out: each `sh` or `console` block as a script with its line, or a refusal. A block that must not be
-//! run says so and why in its first line, as in ```` ```sh no-run=device ````; see [`Reason`] for the whole list.
+//! run says so on its opening line, with the reason: ```` ```sh no-run: it writes to a card ````.
 
 use anyhow::Context as _;
 
@@ -13,35 +13,7 @@ pub struct Block {
     /// What a person would type, one command a line.
     pub script: String,
     /// Why it is not run, if it is not.
-    pub skipped: Option<Reason>,
-}
-
-/// The only reasons for not running a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// It writes to a medium.
-    Device,
-    /// It needs a machine that is to be joined.
-    Node,
-    /// It fetches from a place that tests can't count on.
-    Internet,
-    /// It is, or contains, the test run itself.
-    Test,
-    /// It stands for many commands, with words to be replaced.
-    Pattern,
-}
-
-impl Reason {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "device" => Self::Device,
-            "node" => Self::Node,
-            "internet" => Self::Internet,
-            "test" => Self::Test,
-            "pattern" => Self::Pattern,
-            _ => return None,
-        })
-    }
+    pub skipped: Option<String>,
 }
 
 /// Every command block of a Markdown text, in order.
@@ -62,15 +34,13 @@ pub fn blocks(markdown: &str) -> anyhow::Result<Vec<Block>> {
             }
             body.push(text);
         }
-        let mut words = info.split_whitespace();
-        let script = match words.next() {
-            Some("sh") => body.join("\n"),
-            Some("console") => {
-                commands(&body).with_context(|| format!("line {line}: no line starts with `$ `"))?
-            }
+        let (language, remark) = info.split_once(' ').unwrap_or((info, ""));
+        let script = match language {
+            "sh" => body.join("\n"),
+            "console" => commands(&body).with_context(|| format!("line {line}: no line starts with `$ `"))?,
             _ => continue,
         };
-        let skipped = words.next().map(|word| annotation(word, line)).transpose()?;
+        let skipped = annotation(remark.trim(), line)?;
         found.push(Block { line, script, skipped });
     }
     Ok(found)
@@ -83,11 +53,15 @@ fn opening(line: &str) -> Option<(&str, &str)> {
     (ticks >= 3).then(|| text.split_at(ticks))
 }
 
-fn annotation(word: &str, line: usize) -> anyhow::Result<Reason> {
-    let reason = word.strip_prefix("no-run=").and_then(Reason::parse);
-    reason.with_context(|| {
-        format!("line {line}: `{word}` is none of no-run=device, node, internet, test, pattern")
-    })
+/// A remark is `no-run:` and a reason of at least three words; anything else would hide a block without saying why.
+fn annotation(remark: &str, line: usize) -> anyhow::Result<Option<String>> {
+    if remark.is_empty() {
+        return Ok(None);
+    }
+    let reason = remark.strip_prefix("no-run:").map(str::trim).unwrap_or_default();
+    let is_reason = reason.split_whitespace().count() >= 3;
+    anyhow::ensure!(is_reason, "line {line}: `{remark}` must be `no-run:` and the reason in a few words");
+    Ok(Some(reason.to_owned()))
 }
 
 /// The typed lines of a session; the rest is what it answered.
@@ -111,10 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_block_may_stay_unrun_for_a_known_reason_only() {
-        assert_eq!(blocks("```sh no-run=device\nx\n```\n").unwrap()[0].skipped, Some(Reason::Device));
+    fn a_block_stays_unrun_only_with_a_reason() {
+        let found = blocks("```sh no-run: it writes to a card\nx\n```\n").unwrap();
+        assert_eq!(found[0].skipped.as_deref(), Some("it writes to a card"));
         for bad in
-            ["```sh no-run\nx\n```\n", "```sh no-run=lazy\nx\n```\n", "```sh\nx\n", "```console\nx\n```\n"]
+            ["```sh no-run\nx\n```\n", "```sh no-run: lazy\nx\n```\n", "```sh\nx\n", "```console\nx\n```\n"]
         {
             assert!(blocks(bad).is_err(), "{bad}");
         }

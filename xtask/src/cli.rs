@@ -65,6 +65,8 @@ impl Common {
 /// One variant a verb; its module has the arguments and the code.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// What this machine can do, what is missing, and the line that brings it
+    Doctor(verbs::doctor::Arguments),
     /// Every ring of tests this machine can run; sets up what is missing
     Test(verbs::test::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring

@@ -1,6 +1,7 @@
 //! The operator's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
 mod cli;
+mod docs_links;
 mod exit;
 mod repository;
 mod rings;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> exit::Outcome {
     match &cli.verb {
         Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
+        Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
     }
 }

@@ -1,27 +1,50 @@
 //! `ci`: what must hold before a change lands, in the order in which it fails fastest.
 //!
-//! In: the working tree. Out: talk of the tools on stderr, exit 0 only if every step holds.
+//! In: the working tree. Out: talk of the tools on stderr, on stdout what the test rings say; exit 0 only if every
+//! step holds. Generated files are held to their sources by tests, which `cargo xtask codegen` cures.
 
 use crate::cli::Common;
 use crate::exit::{Code, Failure, Outcome};
+use crate::{docs_links, repository, verbs};
 use anyhow::Context as _;
 use clap::Args;
+use std::io::Write as _;
 use xshell::{Shell, cmd};
 
 /// Arguments of `ci`.
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// The test rings, as for `test`
+    #[command(flatten)]
+    tests: verbs::test::Arguments,
+}
 
-/// Runs every step, also after one has failed, and names the failed ones at the end.
-pub fn run(_common: &Common, _arguments: &Arguments) -> Outcome {
+/// Runs every step, also after one has failed, and names the failed ones; the tests come last, so that their closing
+/// line is the last on stdout.
+pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     let shell = Shell::new().context("find the current directory").map_err(Failure::with(Code::Missing))?;
+    let root = repository::root()?;
+    shell.change_dir(&root);
     let steps = [
         ("formatting (cure: cargo fmt --all)", cmd!(shell, "cargo fmt --all --check")),
-        ("lints", cmd!(shell, "cargo clippy --quiet --workspace --all-targets -- -D warnings")),
-        ("tests", cmd!(shell, "cargo test --quiet --workspace")),
+        ("lints", cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings")),
     ];
-    let failed: Vec<&str> =
-        steps.into_iter().filter(|(_, step)| step.run().is_err()).map(|(name, _)| name).collect();
+    // Read, not run: stdout is the answer's place, and what these tools write there is only talk.
+    let mut failed: Vec<&str> =
+        steps.iter().filter(|(_, step)| step.read().is_err()).map(|(name, _)| *name).collect();
+    let links = docs_links::broken(&root)?;
+    for link in &links {
+        // A closed stderr changes nothing about the link.
+        let _ = writeln!(anstream::stderr().lock(), "{link}");
+    }
+    if !links.is_empty() {
+        failed.push("links between documents");
+    }
+    match verbs::test::run(common, &arguments.tests) {
+        Ok(_) => {}
+        Err(failure) if failure.code == Code::ProblemsFound => failed.push("tests"),
+        Err(failure) => return Err(failure),
+    }
     if failed.is_empty() {
         return Ok(Code::Done);
     }

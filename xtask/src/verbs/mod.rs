@@ -1,4 +1,5 @@
 //! One module a verb: its arguments and `run`, which loads, calls a library and reports.
 
 pub mod ci;
+pub mod doctor;
 pub mod test;
