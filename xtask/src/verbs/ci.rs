@@ -13,6 +13,7 @@ use xshell::{Shell, cmd};
 
 /// Arguments of `ci`.
 #[derive(Debug, Args)]
+#[group(skip)] // the flattened ones form a group of this name already
 pub struct Arguments {
     /// The test rings, as for `test`
     #[command(flatten)]

@@ -130,16 +130,28 @@ fn space(root: &Path) -> Finding {
 fn engine() -> Finding {
     let seen = ask("docker", &["version", "--format", "{{.Server.Version}}"])
         .map(|version| format!("engine {version}"));
-    found("docker engine", "build-images --engine buildx", false, seen, "sudo systemctl start docker")
+    found(
+        "docker engine",
+        "build-images --engine buildx",
+        false,
+        seen,
+        "sudo systemctl start docker, or install it: apt-get install -y docker.io",
+    )
+}
+
+fn engine_version() -> Option<String> {
+    ask("docker", &["version", "--format", "engine {{.Server.Version}}"]).ok()
 }
 
 /// A builder for both platforms: the containerd image store, or a driver of its own.
 fn builders() -> Finding {
-    let seen = ask("docker", &["buildx", "version"]).and_then(|version| {
-        let call = Invocation::new("docker").args(["buildx", "inspect"]).timeout(Duration::from_secs(10));
-        let inspected = call.run().map_err(|_| "there is no engine to build with".to_owned())?.text();
-        if platforms(&inspected) { Ok(version) } else { Err("it builds for one platform only".to_owned()) }
-    });
+    let inspect = Invocation::new("docker").args(["buildx", "inspect"]).timeout(Duration::from_secs(10));
+    let seen = match (engine_version(), ask("docker", &["buildx", "version"])) {
+        (_, Err(_)) => Err("buildx is not there".to_owned()),
+        (None, _) => Err("no engine answers".to_owned()),
+        (Some(_), Ok(version)) if inspect.run().is_ok_and(|answer| platforms(&answer.text())) => Ok(version),
+        (Some(_), Ok(_)) => Err("it builds for one platform only".to_owned()),
+    };
     let cure = "apt-get install -y docker-buildx, and \"features\": {\"containerd-snapshotter\": true} in /etc/docker/daemon.json";
     found("buildx, both platforms", "build-images --engine buildx", false, seen, cure)
 }
@@ -185,7 +197,13 @@ const TOOLS: [Tool; 8] = [
 
 fn tool((program, question, serves, cure): Tool) -> Finding {
     let seen = match find_program(program) {
-        Some(path) => Ok(ask(program, question).unwrap_or_else(|_| path.display().to_string())),
+        Some(path) => Ok(match ask(program, question) {
+            Ok(version) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+                format!("{program} {version}")
+            }
+            Ok(version) => version,
+            Err(_) => path.display().to_string(),
+        }),
         None => Err("not on PATH".to_owned()),
     };
     found(program, serves, false, seen, cure)
