@@ -95,7 +95,7 @@ fn services_wait_for_a_real_file_system_and_are_asked_for_again() {
     for line in [
         "Wants=docker.service",
         "Before=docker.service",
-        "ExecStart=/usr/local/bin/bootstrap wait-mount --timeout 150 \"/mnt/my nas\"",
+        "ExecStart=/usr/local/bin/bootstrap wait-mount --timeout-secs 150 \"/mnt/my nas\"",
         "TimeoutStartSec=180s",
         "StartLimitIntervalSec=0",
     ] {
