@@ -31,6 +31,9 @@ pub struct Common {
     /// Fail instead of changing a lock file
     #[arg(long, global = true)]
     pub locked: bool,
+    /// Where the profiles are; the repository's `profiles/` if left out
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles: Option<std::path::PathBuf>,
     /// Say more; twice: say everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -69,6 +72,8 @@ pub enum Verb {
     Doctor(verbs::doctor::Arguments),
     /// Every ring of tests this machine can run; sets up what is missing
     Test(verbs::test::Arguments),
+    /// Every finding of every cluster, with file, line and what to write instead
+    Check(verbs::check::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring
     Ci(verbs::ci::Arguments),
 }

@@ -3,6 +3,8 @@
 mod cli;
 mod docs_links;
 mod exit;
+mod load;
+mod picture;
 mod repository;
 mod rings;
 mod table;
@@ -35,6 +37,7 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
     match &cli.verb {
         Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
         Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
+        Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
     }
 }
