@@ -23,6 +23,15 @@ pub fn document<T: Serialize>(value: &T) -> Result<String, Inexpressible> {
     Ok(text)
 }
 
+/// The value a YAML document holds.
+///
+/// # Errors
+/// If it is not YAML, or not of this type.
+pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Inexpressible> {
+    serde_saphyr::from_str(text)
+        .map_err(|error| Inexpressible::new("YAML", &error.to_string(), "it cannot be read back"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

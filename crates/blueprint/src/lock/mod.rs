@@ -12,7 +12,9 @@ mod print;
 mod reconcile;
 mod wanted;
 
-use desired::{Arch, ArtifactName, Digest, Mode};
+use desired::{Arch, ArtifactName, ByteSize, Digest, Mode};
+
+use crate::model::{Pin, Pins};
 
 pub use parse::{Fault, Faults, Rules, parse};
 pub use print::print;
@@ -24,6 +26,25 @@ pub use wanted::wanted;
 pub struct Lock {
     /// Sorted by name, then architecture; one for each pair.
     pub entries: Vec<Entry>,
+}
+
+impl Lock {
+    /// What render needs of it; an entry whose own digest is not known yet is left out, so whoever needs it says so.
+    #[must_use]
+    pub fn pins(&self) -> Pins {
+        let of = |entry: &Entry| {
+            let pin = Pin {
+                version: entry.version.clone(),
+                file: entry.file.clone(),
+                mode: entry.mode,
+                digest: entry.digest.clone()?,
+                size: entry.size.map(ByteSize),
+            };
+            let arches = Arch::ALL.into_iter().filter(|arch| entry.is_for(*arch));
+            Some(arches.map(|arch| ((entry.name.clone(), arch), pin.clone())).collect::<Vec<_>>())
+        };
+        Pins::new(self.entries.iter().filter_map(of).flatten().collect())
+    }
 }
 
 /// One file a bundle holds or a node fetches.

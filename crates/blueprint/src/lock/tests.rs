@@ -241,3 +241,22 @@ proptest::proptest! {
         drop(parse(&format!("version = 1\n[[artifact]]\nname = {text}"), Rules::default()));
     }
 }
+
+#[test]
+fn render_is_given_what_is_pinned_and_nothing_else() {
+    let mut lock = reconcile(
+        &[want("k3s", "v1.36.4+k3s1"), want("k3s-install-script", "v1.36.4+k3s1")],
+        &Lock::default(),
+        &Update::Nothing,
+    )
+    .unwrap()
+    .as_lock();
+    let arm = lock.pins().get("k3s", Arch::Arm64).cloned().unwrap();
+    assert_eq!(arm.size.map(|size| size.0), Some(71_368_866));
+    // One file for both arches is a pin of each.
+    assert!(Arch::ALL.iter().all(|arch| lock.pins().get("k3s-install-script", *arch).is_some()));
+    for entry in &mut lock.entries {
+        entry.digest = None;
+    }
+    assert_eq!(lock.pins().iter().count(), 0);
+}

@@ -31,7 +31,12 @@ pub fn wanted(model: &Model) -> Vec<Wanted> {
 fn uses(node: &Node, artifact: &str) -> bool {
     match artifact {
         "k3s" | "k3s-airgap-images" | "k3s-install-script" => node.k3s.is_some(),
-        "docker-compose" => node.can(Capability::Docker),
+        // Podman hands `podman compose` to the same plugin (document 000).
+        "docker-compose" => {
+            [Capability::Docker, Capability::Swarm, Capability::RootlessDocker, Capability::Podman]
+                .into_iter()
+                .any(|capability| node.can(capability))
+        }
         "mise" => node.can(Capability::Mise),
         "chezmoi" => node.can(Capability::Chezmoi),
         "headscale" => node.can(Capability::MeshServer),

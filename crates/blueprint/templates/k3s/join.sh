@@ -1,12 +1,14 @@
 #!/bin/sh
 # Brings {{{ node|plain }}} into k3s of cluster {{{ cluster|plain }}} as {{{ part|plain }}}, by hand and without Rootstock's binary.
 #
-#   sudo sh join-k3s.sh [-k] [-b FOLDER] TOKEN_FILE
+#   sudo sh join-k3s.sh {{% if not is_first %}}[-k] {{% endif %}}[-b FOLDER] TOKEN_FILE
 #   sudo sh join-k3s.sh -c          only check this machine
 #
 #   TOKEN_FILE  holds {{{ token_words|message }}}; it never stands on a command line
 #   -b FOLDER   an unpacked bundle's artifacts; without it k3s is fetched from its vendor
+{{% if not is_first %}}
 #   -k          also take a token that cannot prove which cluster it belongs to
+{{% endif %}}
 #
 # It takes the files beside it (rootfs/), and can be run as often as you like: what is right already stays untouched.
 set -eu
@@ -15,7 +17,9 @@ umask 077
 NODE={{{ node|sh }}}
 ADDRESS={{{ address|sh }}}
 ARCH={{{ arch|sh }}}
+{{% if not is_first %}}
 SERVER={{{ server|sh }}}
+{{% endif %}}
 UNIT={{{ unit|sh }}}
 VERSION={{{ version|sh }}}
 PROGRAM={{{ program|sh }}}
@@ -75,8 +79,8 @@ check_machine() {
         problem "this machine is called $(uname -n): hostnamectl set-hostname $NODE"
     fi
     if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
-        problem 'the memory cgroup is off: append "cgroup_memory=1 cgroup_enable=memory" to the one line of' \
-            '/boot/firmware/cmdline.txt and reboot'
+        problem 'the memory cgroup is off: put "cgroup_memory=1 cgroup_enable=memory" behind rootwait in the one' \
+            'line of /boot/firmware/cmdline.txt and reboot'
     fi
     if [ -z "$(ip -4 route show default)" ]; then
         problem 'there is no default route, which k3s needs even where it leads nowhere'
@@ -84,7 +88,7 @@ check_machine() {
     if ! ip -4 -o address show | grep -qF " $ADDRESS/"; then
         problem "no interface has $ADDRESS: see to the network first"
     fi
-    if ! modprobe -n -q vxlan && [ ! -d /sys/module/vxlan ]; then
+    if [ ! -d /sys/module/vxlan ] && ! PATH="$PATH:/usr/sbin:/sbin" modprobe -n -q vxlan; then
         problem 'the kernel has no vxlan: install the package with the extra modules and reboot'
     fi
     if [ "$(getconf PAGESIZE)" != 4096 ]; then
@@ -212,13 +216,17 @@ start() {
 # --- all of it ------------------------------------------------------------------------------------------------------
 
 only_check=0
+{{% if not is_first %}}
 trust_any=0
+{{% endif %}}
 bundle=''
-while getopts 'b:ckh' option; do
+while getopts 'b:ch{{% if not is_first %}}k{{% endif %}}' option; do
     case $option in
         b) bundle=$OPTARG ;;
         c) only_check=1 ;;
+{{% if not is_first %}}
         k) trust_any=1 ;;
+{{% endif %}}
         h)
             sed -n '2,/^set -eu/s/^#[ ]\{0,1\}//p' "$0"
             exit 0
@@ -237,7 +245,7 @@ if [ "$only_check" -eq 1 ]; then
     exit 0
 fi
 if [ "$#" -ne 1 ]; then
-    printf 'usage: join-k3s.sh [-k] [-b FOLDER] TOKEN_FILE\n' >&2
+    printf 'usage: join-k3s.sh [-b FOLDER] TOKEN_FILE; -h says more\n' >&2
     exit 2
 fi
 
