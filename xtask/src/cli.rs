@@ -74,6 +74,8 @@ pub enum Verb {
     Test(verbs::test::Arguments),
     /// Every finding of every cluster, with file, line and what to write instead
     Check(verbs::check::Arguments),
+    /// Compare speeds with what others offer for the same work, in the same run
+    Bench(verbs::bench::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring
     Ci(verbs::ci::Arguments),
 }

@@ -38,6 +38,7 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
         Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
+        Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
     }
 }

@@ -17,7 +17,7 @@ pub enum PushError {
         /// What was being sent or asked for.
         what: String,
         /// What happened and what to do.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The layout can't be read.
     #[error("cannot push to {registry}/{repository}: {source}")]
@@ -100,7 +100,7 @@ impl PushError {
             registry: reference.registry.clone(),
             repository: reference.repository.clone(),
             what: what.to_owned(),
-            refusal,
+            refusal: Box::new(refusal),
         }
     }
 }
