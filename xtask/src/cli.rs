@@ -78,6 +78,8 @@ pub enum Verb {
     Bench(verbs::bench::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring
     Ci(verbs::ci::Arguments),
+    /// Pin the third-party files of clusters: versions, digests, sources
+    Lock(verbs::lock::Arguments),
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The operator's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
+mod artifacts;
 mod cli;
 mod docs_links;
 mod exit;
@@ -40,5 +41,6 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
         Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
+        Verb::Lock(arguments) => verbs::lock::run(&cli.common, arguments),
     }
 }

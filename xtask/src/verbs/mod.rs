@@ -5,3 +5,4 @@ pub mod bench;
 pub mod ci;
 pub mod doctor;
 pub mod test;
+pub mod lock;

@@ -142,6 +142,26 @@ const PINS: &[Pin] = &[
         digest: "sha256:254f60912e73c9420f03be8bab90ac80c0056db6826814b1a91cb4a0f872c1db",
         by: PinnedBy::Repositories,
     },
+    // 4, one of which says that it compared the vendor's own list.
+    Pin {
+        name: "chezmoi",
+        version: "2.72.1",
+        arch: AMD64,
+        size: None,
+        of: Of::Download("/chezmoi_2.72.1_linux_amd64.tar.gz"),
+        digest: "sha256:9f97d32caca166e5c92160ec3a9325519809c38963121cef38173142065c981f",
+        by: PinnedBy::Repositories,
+    },
+    // 5.
+    Pin {
+        name: "chezmoi",
+        version: "2.72.1",
+        arch: ARM64,
+        size: None,
+        of: Of::Download("/chezmoi_2.72.1_linux_arm64.tar.gz"),
+        digest: "sha256:75508ef41216b6d64f3145986b751729d7f92d09c6bad77d51cf2895ab35a508",
+        by: PinnedBy::Repositories,
+    },
     // The registry's integrity field of the amd64 package, and the program inside it.
     Pin {
         name: "mise",

@@ -28,6 +28,19 @@ impl SourceFailure {
     pub(super) fn new(url: impl Into<String>, kind: FailureKind, why: impl Into<String>) -> Self {
         Self { url: url.into(), kind, why: why.into() }
     }
+    /// A mirror's failure and then the vendor's own, as one; the graver sort counts.
+    pub(super) fn and(self, second: &Self) -> Self {
+        let Self { url, kind, why } = self;
+        let either = |sort| kind == sort || second.kind == sort;
+        let kind = if either(FailureKind::Wrong) {
+            FailureKind::Wrong
+        } else if either(FailureKind::Unreachable) {
+            FailureKind::Unreachable
+        } else {
+            FailureKind::Absent
+        };
+        Self { url, kind, why: format!("{why}; and without the mirror, {second}") }
+    }
 }
 
 impl std::fmt::Display for SourceFailure {

@@ -96,7 +96,8 @@ impl Fetcher {
                 (Trust::Vouched(npm::integrity(self, package, version)?), Voucher::Npm)
             }
             (Origin::Web(_), Some(list)) => {
-                (Trust::Vouched(self.look_up(list)?), Voucher::List(list.url.clone()))
+                let look_up = |address: &str| Ok(self.look_up(address, list.file.as_deref())?);
+                (Trust::Vouched(self.at_each(&list.url, look_up)?), Voucher::List(list.url.clone()))
             }
             (Origin::Web(url), None) if !url.starts_with("https:") => {
                 let why = "a first download over plain http proves nothing; give the source a `digest`";
@@ -107,7 +108,7 @@ impl Fetcher {
         if let (Trust::Vouched(digest), Origin::Web(url), None) = (&trust, &source.origin, &source.member)
             && digest.algorithm() == desired::types::DigestAlgorithm::Sha256
         {
-            let size = self.size_of(&self.mirrored(url))?;
+            let size = self.at_each(url, |address| Ok(self.size_of(address)?))?;
             return Ok(Learned { digest: digest.clone(), size, voucher, source: 0, download: None });
         }
         let got = self.try_source(want, source, Some(&trust))?;
@@ -124,10 +125,9 @@ impl Fetcher {
         }
     }
 
-    fn look_up(&self, list: &VendorList) -> Result<Digest, SourceFailure> {
-        let url = self.mirrored(&list.url);
-        let failed = |kind, why: String| SourceFailure::new(url.clone(), kind, why);
-        let answer = client::get(&self.client, &url, &HeaderMap::new(), self.options.allow_http)?;
+    fn look_up(&self, url: &str, file: Option<&str>) -> Result<Digest, SourceFailure> {
+        let failed = |kind, why: String| SourceFailure::new(url, kind, why);
+        let answer = client::get(&self.client, url, &HeaderMap::new(), self.options.allow_http)?;
         let status = answer.status();
         if !status.is_success() {
             let kind = if status.is_client_error() { FailureKind::Absent } else { FailureKind::Unreachable };
@@ -138,8 +138,8 @@ impl Fetcher {
         read.map_err(|error| {
             failed(FailureKind::Unreachable, format!("the checksum list broke off ({error})"))
         })?;
-        digest_in(&text, list.file.as_deref()).ok_or_else(|| {
-            let file = list.file.as_deref().unwrap_or("a digest");
+        digest_in(&text, file).ok_or_else(|| {
+            let file = file.unwrap_or("a digest");
             failed(FailureKind::Absent, format!("the vendor's checksum list doesn't name {file}"))
         })
     }

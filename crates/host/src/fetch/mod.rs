@@ -90,7 +90,7 @@ pub struct Options {
     pub air_gap: bool,
     /// Accept plain `http:` sources; a redirect may still not lead to plain http on another server.
     pub allow_http: bool,
-    /// Prefix rewrites of web addresses: the first that matches is applied.
+    /// Prefix rewrites of web addresses: what the first matching one gives is asked before the address itself.
     pub mirrors: Vec<(String, String)>,
     /// The folder that relative `file:` sources start at.
     pub base: PathBuf,

@@ -86,7 +86,7 @@ impl Fetcher {
                 .into());
             }
             Origin::Web(url) => {
-                let done = download(self, &want.label, &self.mirrored(url), expect)?;
+                let done = self.at_each(url, |address| download(self, &want.label, address, expect))?;
                 Fetched { path: done.path, ours: true, digest: done.sha256 }
             }
             Origin::Npm { package, version } => {
@@ -109,11 +109,22 @@ impl Fetcher {
         Ok(Got { file, download: Some(download) })
     }
 
-    /// An address with the first matching prefix replaced.
-    pub(super) fn mirrored(&self, url: &str) -> String {
+    /// Works with the mirror of an address, if one has its prefix, and with the address itself when that gives nothing.
+    pub(super) fn at_each<T>(
+        &self,
+        url: &str,
+        work: impl Fn(&str) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         let rewrite =
             |(from, to): &(String, String)| url.strip_prefix(from.as_str()).map(|rest| format!("{to}{rest}"));
-        self.options.mirrors.iter().find_map(rewrite).unwrap_or_else(|| url.to_owned())
+        let Some(mirror) = self.options.mirrors.iter().find_map(rewrite) else { return work(url) };
+        match work(&mirror) {
+            Err(Failed::Source(first)) => work(url).map_err(|failed| match failed {
+                Failed::Source(second) => Failed::Source(first.and(&second)),
+                cache @ Failed::Cache(_) => cache,
+            }),
+            other => other,
+        }
     }
 
     fn unpack(

@@ -327,12 +327,22 @@ fn offline_uses_the_cache_alone() {
 }
 
 #[test]
-fn mirrors_replace_prefixes() {
+fn a_mirror_is_asked_first_and_the_vendor_when_it_has_nothing() {
     let mut bench = Bench::new();
-    bench.server.set("/mirror/tool", Behaviour::Honest(file()));
-    bench.options.mirrors =
-        vec![("https://vendor.example/".to_owned(), format!("{}/mirror/", bench.server.address))];
-    assert!(matches!(bench.fetch(&want(&["https://vendor.example/tool"])).unwrap(), Fetched::Ready(_)));
+    let vendor = bench.server.set("/vendor/tool", Behaviour::Status("404 Not Found"));
+    let mirror = bench.server.set("/mirror/tool", Behaviour::Honest(file()));
+    let prefix = |name: &str| format!("{}/{name}/", bench.server.address);
+    bench.options.mirrors = vec![(prefix("vendor"), prefix("mirror"))];
+    assert!(matches!(bench.fetch(&want(&[&vendor])).unwrap(), Fetched::Ready(_)));
+    assert_eq!(bench.server.requests(), ["GET /mirror/tool"]);
+    let mut other = Bench::new();
+    other.options.mirrors.clone_from(&bench.options.mirrors);
+    bench.server.set("/mirror/tool", Behaviour::Status("404 Not Found"));
+    let error = other.fetch(&want(&[&vendor])).unwrap_err();
+    assert_eq!(told(&error, &mirror, "and without the mirror, ", "name another source"), 5);
+    assert_eq!(bench.server.requests()[1..], ["GET /mirror/tool", "GET /vendor/tool"]);
+    bench.server.set("/vendor/tool", Behaviour::Honest(file()));
+    assert!(matches!(other.fetch(&want(&[&vendor])).unwrap(), Fetched::Ready(_)));
 }
 
 #[test]
