@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::resource::{Resource, Want};
 use crate::types::{Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName};
 
 /// The version of the layout and of the manifest's keys; a node refuses every other.
@@ -166,6 +167,30 @@ pub enum ManifestError {
     Inconsistent(String),
 }
 
+/// A node's resources as they lie in the bundle, in the order they come into being.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeDocument {
+    /// Whose they are; the same name as the folder's.
+    pub node: NodeName,
+    /// What is desired there.
+    pub resources: Vec<Resource>,
+}
+
+impl NodeDocument {
+    /// The one text of this document: pretty JSON with a newline at the end.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(self).expect("resources hold only text, numbers and flags");
+        text.push('\n');
+        text
+    }
+}
+
 /// One difference between the manifest and a found bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -300,6 +325,24 @@ impl BundleManifest {
         None
     }
 
+    /// Why `want` could not be had from this bundle: an artifact that is neither in it nor deferred, or with other
+    /// bytes. None for every other kind.
+    #[must_use]
+    pub fn lacks(&self, want: &Want) -> Option<String> {
+        let Want::Artifact { artifact, file, digest, .. } = want else { return None };
+        let Ok(path) = BundlePath::artifact(artifact, file) else {
+            return Some(format!("artifact {artifact} has no usable file name"));
+        };
+        let deferred = self.deferred.iter().find(|deferred| deferred.path == path);
+        let pinned = match (self.files.get(&path), deferred) {
+            (Some(record), _) => Some(&record.digest),
+            (None, Some(deferred)) => deferred.digest.as_ref(),
+            (None, None) => return Some(format!("{path} is neither in the bundle nor deferred")),
+        };
+        let differs = pinned.is_some_and(|pinned| pinned != digest);
+        differs.then(|| format!("{path} has another digest in the resources than in the manifest"))
+    }
+
     /// Every difference to the files that were found, in path order.
     #[must_use]
     pub fn faults(&self, found: &BTreeMap<BundlePath, FileRecord>) -> Vec<Fault> {
@@ -413,6 +456,28 @@ mod tests {
         manifest.deferred.clear();
         manifest.files.remove("bootstrap");
         assert!(manifest.check().unwrap_err().to_string().contains("bootstrap is not listed"));
+    }
+
+    #[test]
+    fn resources_get_the_bytes_they_were_pinned_to() {
+        let want = |artifact: &str, file: &str, bytes: &str| Want::Artifact {
+            path: "/usr/local/bin/x".parse().unwrap(),
+            mode: Mode::EXECUTABLE,
+            artifact: artifact.parse().unwrap(),
+            file: file.to_owned(),
+            digest: Digest::sha256_of(bytes.as_bytes()),
+            size: None,
+        };
+        let manifest = manifest();
+        assert_eq!(manifest.lacks(&want("mise", "mise", "mise")), None);
+        assert_eq!(manifest.lacks(&want("k3s", "k3s-arm64", "k3s")), None);
+        assert!(manifest.lacks(&want("k3s", "k3s-arm64", "evil")).unwrap().contains("another digest"));
+        assert!(
+            manifest
+                .lacks(&want("k3s", "k3s", "k3s"))
+                .unwrap()
+                .contains("neither in the bundle nor deferred")
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! values or errors that name the act and the object. Nothing here knows a spec or a template.
 
 pub mod archive;
+pub mod bundle;
 #[cfg(feature = "net")]
 pub mod cache;
 pub mod cargo_build;
@@ -12,12 +13,14 @@ pub mod elf;
 pub mod fetch;
 pub mod freshness;
 pub mod leak_scan;
+pub mod mount;
+pub mod observe;
 #[cfg(feature = "net")]
 pub mod oci;
 pub mod process;
 pub mod report;
+pub mod root;
 pub mod secret;
 pub mod stage;
 pub mod tree;
-#[cfg(feature = "net")]
 pub mod verified;
