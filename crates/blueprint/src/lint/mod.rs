@@ -4,7 +4,11 @@
 //! Out: findings. Each rule only judges what was understood: placeholders are passed over.
 
 mod hardware;
+mod k3s;
 mod network;
+mod service;
+mod share;
+mod version;
 
 use crate::model::Model;
 use crate::resolve::node::DraftNodes;
@@ -22,4 +26,11 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(context: &Context<'_>, findings: &mut Findings) {
     hardware::lint(context, findings);
     network::lint(context, findings);
+    k3s::lint(context, findings);
+    share::lint(context, findings);
+    service::lint(context, findings);
+    version::lint(context, findings);
 }
+
+#[cfg(test)]
+mod tests;

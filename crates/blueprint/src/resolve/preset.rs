@@ -155,13 +155,12 @@ impl Roles<'_> {
             Place::new(file, &at.span),
             format!("there is no role `{}`", at.value),
         );
-        match super::nearest(&at.value, self.0.keys().copied()) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
-            None => finding.help(format!(
-                "roles are {}",
-                self.0.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-            )),
-        };
+        if let Some(near) = super::nearest(&at.value, self.0.keys().copied()) {
+            finding.help(format!("did you mean `{near}`?"));
+        } else if !self.0.is_empty() {
+            let known: Vec<&str> = self.0.keys().copied().collect();
+            finding.help(format!("roles are {}", known.join(", ")));
+        }
     }
 
     fn cycle(&self, file: FileIndex, at: &At<String>, path: &[&str], findings: &mut Findings) {

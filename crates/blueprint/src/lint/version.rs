@@ -1,0 +1,107 @@
+//! Versions, registries, mirrors, image names.
+
+use super::Context;
+use crate::finding::rules::{trust, version as rule};
+use crate::model::Orchestrator;
+use crate::resolve::place::{Findings, Place};
+use crate::spec::At;
+
+pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
+    for (name, at) in &context.spec.versions {
+        version(&name.value, at, findings);
+        if name.value == "k3s" && context.model.orchestrator == Orchestrator::Compose {
+            findings.at(
+                &rule::UNUSED_K3S_VERSION,
+                Place::of(name),
+                "a cluster run by Compose has no use for k3s",
+            );
+        }
+    }
+    registries(context, findings);
+    for mirror in &context.spec.mirrors {
+        for at in [&mirror.from, &mirror.to] {
+            let url = at.value.starts_with("https://") || at.value.starts_with("http://");
+            if !url || !at.value.ends_with('/') {
+                findings.at(
+                    &rule::DOWNLOAD_MIRROR,
+                    Place::of(at),
+                    "this is not a URL prefix that ends in a slash",
+                );
+            }
+            login(at, findings);
+        }
+    }
+    if let Some(at) = &context.spec.images.repository {
+        let fits = at.value.contains('/')
+            && !at.value.ends_with('/')
+            && !at.value.contains("//")
+            && at
+                .value
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"./-_:".contains(&byte));
+        if !fits {
+            findings.at(&rule::REPOSITORY, Place::of(at), format!("`{}` is not host/path", at.value));
+        }
+    }
+}
+
+fn version(name: &str, at: &At<String>, findings: &mut Findings) {
+    let text = at.value.strip_prefix('v').unwrap_or(&at.value);
+    let core = text.split(['-', '+', '~']).next().unwrap_or_default();
+    let numbers =
+        core.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let clean = at.value.chars().all(|c| c.is_ascii_alphanumeric() || ".+-~_".contains(c));
+    let whole = core.split('.').count() >= 2;
+    if !numbers || !clean || !whole {
+        findings.at(&rule::VERSION_FORM, Place::of(at), format!("`{}` is not one exact version", at.value));
+    } else if name == "k3s" && !(at.value.starts_with('v') && at.value.contains("+k3s")) {
+        findings
+            .at(&rule::VERSION_FORM, Place::of(at), format!("`{}` is not a release of k3s", at.value))
+            .help("k3s versions look like v1.36.4+k3s1");
+    }
+}
+
+fn registries(context: &Context<'_>, findings: &mut Findings) {
+    let hosts: Vec<&str> = context.spec.registries.keys().map(|host| host.value.as_str()).collect();
+    for (host, registry) in &context.spec.registries {
+        let fits = host.value == "*"
+            || !host.value.is_empty()
+                && host.value.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c))
+                && !host.value.contains("::");
+        if !fits {
+            findings.at(
+                &rule::REGISTRY_HOST,
+                Place::of(host),
+                format!("`{}` is not host or host:port", host.value),
+            );
+        }
+        for at in &registry.mirrors {
+            let bare = at.value.strip_prefix("https://").or_else(|| at.value.strip_prefix("http://"));
+            let Some(bare) = bare else {
+                findings.at(
+                    &rule::MIRROR_SCHEME,
+                    Place::of(at),
+                    format!("`{}` has no http:// or https://", at.value),
+                );
+                continue;
+            };
+            let bare = bare.split('/').next().unwrap_or_default();
+            if host.value == "docker.io" && hosts.contains(&bare) {
+                let message = format!("`{bare}` is a registry of its own here, no cache of Docker Hub");
+                findings.at(&rule::MIRROR_SELF, Place::of(at), message);
+            }
+            login(at, findings);
+        }
+        if registry.user.is_some() != registry.password.is_some() {
+            let message = format!("the login of `{}` lacks its other half", host.value);
+            findings.at(&rule::REGISTRY_PASSWORD, Place::of(host), message);
+        }
+    }
+}
+
+fn login(at: &At<String>, findings: &mut Findings) {
+    let authority = at.value.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    if authority.rsplit_once('@').is_some_and(|(login, _)| login.contains(':')) {
+        findings.at(&trust::URL_PASSWORD, Place::of(at), "a password stands in this URL");
+    }
+}
