@@ -99,8 +99,10 @@ fn pack_into(
 ) -> Result<Downloaded, Failed> {
     drop(fs::remove_dir_all(folder));
     fs::create_dir_all(folder).map_err(refused("make", folder))?;
-    let call = npm(["pack", "--ignore-scripts", "--json", "--pack-destination"])
-        .arg(folder)
+    let mut destination = std::ffi::OsString::from("--pack-destination=");
+    destination.push(folder);
+    let call = npm(["pack", "--ignore-scripts", "--json"])
+        .arg(destination)
         .arg(format!("{package}@{version}"))
         // A package.json of the folder we stand in is none of npm's business.
         .folder(folder);
@@ -174,10 +176,12 @@ fn unclear(package: &str, version: &str, error: &serde_json::Error) -> Failed {
 fn failure(package: &str, version: &str, error: &ProcessError) -> Failed {
     let absent = ["E404", "ETARGET", "ENOVERSIONS"].iter().any(|code| error.tail().contains(code));
     let kind = if absent { FailureKind::Absent } else { FailureKind::Unreachable };
-    let told = error.tail().lines().find(|line| line.starts_with("npm error") && !line.contains(" code "));
-    let why = match told {
-        Some(line) => line.trim_start_matches("npm error").trim().to_owned(),
-        None => error.to_string(),
+    // The first lines are fields (`code E404`, `syscall open`); the sentence follows them.
+    let is_field = |line: &&str| {
+        ["code", "syscall", "errno", "path"].contains(&line.split(' ').next().unwrap_or_default())
     };
+    let lines = error.tail().lines().filter_map(|line| Some(line.strip_prefix("npm error")?.trim()));
+    let told = lines.filter(|line| !line.is_empty()).find(|line| !is_field(line));
+    let why = told.map_or_else(|| error.to_string(), str::to_owned);
     SourceFailure::new(place(package, version), kind, why).into()
 }
