@@ -1,10 +1,12 @@
 //! Shared ground of the rings above unit.
 //!
 //! [`lab`] sets up real tools, engines and registries; [`ring`] is what a trial is and how its end is recorded;
-//! [`programs`] runs our own binaries as processes; [`consumers`] lets the real readers of our files judge them; [`documents`] finds
+//! [`programs`] runs our own binaries as processes; [`consumers`] lets the real readers of our files judge them; [`clusters`] resolves the three
+//! profiles for that; [`documents`] finds
 //! the commands our documents tell people to type.
 //! The trials themselves are in `it/<ring>/<noun>.rs`. Nothing here is part of a product.
 
+pub mod clusters;
 pub mod consumers;
 pub mod documents;
 pub mod lab;

@@ -37,7 +37,7 @@ pub fn execute_template(
     Ok(call.run().context("chezmoi execute-template")?.text())
 }
 
-/// A home with every file (and no script) applied as on that machine.
+/// A home with every file (and no script) applied as on that machine, and nothing left to apply.
 ///
 /// # Errors
 /// With chezmoi's own message.
@@ -46,6 +46,21 @@ pub fn apply(lab: &Lab, source: &Path, machine: Machine<'_>) -> anyhow::Result<T
     let (call, _facts) = call(lab, source, home.path(), machine)?;
     let call = call.args(["apply", "--force", "--exclude=scripts,externals"]);
     call.run().context("chezmoi apply")?;
+    let (call, _facts) = self::call(lab, source, home.path(), machine)?;
+    let call = call.args(["verify", "--exclude=scripts,externals"]);
+    call.run().context("chezmoi verify, right after apply")?;
+    Ok(home)
+}
+
+/// A home with the configuration that `chezmoi init` makes of the source's own template, nobody there to answer.
+///
+/// # Errors
+/// With chezmoi's own message.
+pub fn init(lab: &Lab, source: &Path, machine: Machine<'_>) -> anyhow::Result<TempDir> {
+    let home = scratch()?;
+    let (call, _facts) = call(lab, source, home.path(), machine)?;
+    let path = home.path().join(".config/chezmoi/chezmoi.toml");
+    call.args(["init", "--config-path"]).arg(path).run().context("chezmoi init")?;
     Ok(home)
 }
 

@@ -2,6 +2,8 @@
 
 mod commands;
 mod fetch;
+mod homes;
+mod mounts;
 mod readers;
 
 use tests::ring::Trial;
@@ -9,4 +11,5 @@ use tests::ring::Trial;
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
     [commands::trials(), fetch::trials(), readers::trials()].into_iter().flatten().collect()
+    [commands::trials(), homes::trials(), mounts::trials(), readers::trials()].into_iter().flatten().collect()
 }
