@@ -5,13 +5,18 @@
 //! lists or the registries; a hole nobody can fill is an error that says which lines would help.
 
 use crate::exit::{Code, Failure};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use blueprint::lock::{
     Entry, Learned, Lock, Locked, Missing, PinnedBy, Reconciled, Rules, SourceUrl, Update, Wanted, parse,
-    print, reconcile,
+    print, reconcile, wanted,
 };
+use blueprint::model::Model;
 use desired::ByteSize;
+use host::cache::Cache;
 use host::fetch::{self, Fetcher, Origin, VendorList, Voucher, Want};
+use host::report::Report;
+use std::io::Write as _;
+use std::path::Path;
 
 /// What may be done to a lock.
 #[derive(Debug)]
@@ -69,6 +74,63 @@ pub fn lock_cluster(
         )
     })?;
     Ok(Outcome { text, changed, locked })
+}
+
+/// Completes `lock.toml` in `folder`, the profile of `model`, and writes it if it changed.
+///
+/// # Errors
+/// As [`lock_cluster`], or if the file can't be read or replaced.
+pub fn lock_on_disk(
+    model: &Model,
+    folder: &Path,
+    permission: &Permission,
+    fetcher: &Fetcher,
+) -> Result<Outcome, Failure> {
+    let path = folder.join("lock.toml");
+    let existing = read_if_there(&path)?;
+    let place = format!("profiles/{}/lock.toml", model.name);
+    let outcome = lock_cluster(&place, &wanted(model), existing.as_deref(), permission, fetcher)?;
+    if outcome.changed {
+        replace(&path, &outcome.text).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(outcome)
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Failure::new(Code::InvalidProfile, format!("can't read {}: {error}", path.display())))
+        }
+    }
+}
+
+/// Old or new, never half.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut aside = tempfile::Builder::new().prefix(".lock").tempfile_in(folder)?;
+    aside.write_all(text.as_bytes())?;
+    // Temporary files are private; a file to be committed is not.
+    aside.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    aside.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// A fetcher for the sources of `model`, whose profile is `folder`.
+///
+/// # Errors
+/// If the person has no place for a cache, or the system's certificates can't be used.
+pub fn fetcher(
+    model: &Model,
+    folder: &Path,
+    offline: bool,
+    air_gap: bool,
+    report: &Report,
+) -> Result<Fetcher, Failure> {
+    let cache = Cache::of_this_person().map_err(Failure::with(Code::Missing))?;
+    let mirrors = model.mirrors.iter().map(|mirror| (mirror.from.clone(), mirror.to.clone())).collect();
+    let options = fetch::Options { offline, air_gap, mirrors, ..fetch::Options::new(cache, folder) };
+    Fetcher::new(options, report.clone()).map_err(Failure::with(Code::Unexpected))
 }
 
 /// What `--locked` promises: the file is what it would become.

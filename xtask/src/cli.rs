@@ -78,6 +78,8 @@ pub enum Verb {
     Bench(verbs::bench::Arguments),
     /// Formatting, lints, generated files, documentation links and every test ring
     Ci(verbs::ci::Arguments),
+    /// Bundles and images of every cluster, for both architectures: the main job
+    BuildImages(verbs::build_images::Arguments),
     /// Pin the third-party files of clusters: versions, digests, sources
     Lock(verbs::lock::Arguments),
 }

@@ -6,6 +6,7 @@
 use crate::cli::Common;
 use crate::exit::{Code, Failure};
 use crate::repository;
+use crate::verbs::check;
 use anyhow::Context as _;
 use blueprint::finding::{self, Finding, Rule, rules};
 use blueprint::model::Model;
@@ -48,6 +49,19 @@ pub fn profiles_folder(common: &Common) -> Result<PathBuf, Failure> {
         Some(folder) => Ok(folder.clone()),
         None => Ok(repository::root()?.join("profiles")),
     }
+}
+
+/// The models of the clusters named in `selection`, or of all, each with its folder; shows every finding, and refuses to
+/// go on where one is an error.
+pub fn load_valid(common: &Common, selection: &[String]) -> Result<Vec<(PathBuf, Model)>, Failure> {
+    let profiles = profiles_folder(common)?;
+    let loaded = load(&profiles, selection)?;
+    check::report(&loaded, &check::prefix(common))?;
+    if loaded.has_errors() {
+        return Err(Failure::new(Code::InvalidProfile, "the profiles have errors, so nothing was done"));
+    }
+    let clusters = loaded.clusters.into_iter();
+    Ok(clusters.filter_map(|cluster| Some((profiles.join(&cluster.name), cluster.model?))).collect())
 }
 
 /// Reads the clusters named in `selection`, or all.

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> exit::Outcome {
     match &cli.verb {
+        Verb::BuildImages(arguments) => verbs::build_images::run(&cli.common, arguments),
         Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
         Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),

@@ -20,10 +20,13 @@ pub fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String 
     [&head, &rule].into_iter().chain(rows).map(|row| line(row)).collect()
 }
 
-/// A cell that starts with a digit and holds no letter is a number and goes to the right.
+/// A cell that starts with a digit and holds no letter, or ends in a unit of bytes, is a number and goes to the right.
 fn pad(cell: &str, width: usize) -> String {
     let gap = " ".repeat(width - cell.chars().count());
-    let number = cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(char::is_alphabetic);
+    let unit = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let amount =
+        cell.rsplit_once(' ').map_or(cell, |(amount, word)| if unit.contains(&word) { amount } else { cell });
+    let number = amount.starts_with(|c: char| c.is_ascii_digit()) && !amount.contains(char::is_alphabetic);
     if number { format!("{gap}{cell}") } else { format!("{cell}{gap}") }
 }
 

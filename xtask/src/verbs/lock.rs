@@ -4,22 +4,17 @@
 //! A lock that is complete is not touched.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use blueprint::lock::{Entry, Rules, Update, wanted};
-use blueprint::model::Model;
-use blueprint::parse::Source;
-use blueprint::resolve::{Profile, resolve};
+use blueprint::lock::{Entry, Rules, Update};
 use clap::Args;
 use desired::ArtifactName;
-use host::cache::Cache;
-use host::fetch::{Fetcher, Options};
 use host::report::{Report, Style};
 
 use crate::artifacts::{self, Permission};
 use crate::cli::Common;
-use crate::exit::{Code, Failure, Outcome};
+use crate::exit::{Code, Outcome};
+use crate::load;
 
 /// Arguments of `lock`.
 #[derive(Debug, Args)]
@@ -34,8 +29,7 @@ pub struct Arguments {
 
 /// Locks the clusters one after the other; all of them share the cache.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
-    let profiles = profiles_folder()?;
-    let cache = Cache::of_this_person().map_err(Failure::with(Code::Missing))?;
+    let loaded = load::load_valid(common, &arguments.clusters)?;
     let report = Report::new(if common.json { Style::Json } else { Style::Auto });
     let permission = Permission {
         update: match arguments.update.clone() {
@@ -47,21 +41,10 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
         rules: Rules::default(),
     };
     let mut clusters = Vec::new();
-    for name in cluster_names(&profiles, &arguments.clusters)? {
-        let model = model(&profiles, &name)?;
-        let mirrors = model.mirrors.iter().map(|mirror| (mirror.from.clone(), mirror.to.clone())).collect();
-        let base = profiles.join(&name);
-        let options = Options { offline: common.offline, mirrors, ..Options::new(cache.clone(), &base) };
-        let fetcher = Fetcher::new(options, report.clone()).map_err(Failure::with(Code::Unexpected))?;
-        let path = base.join("lock.toml");
-        let existing = read_if_there(&path)?;
-        let place = format!("profiles/{name}/lock.toml");
-        let outcome =
-            artifacts::lock_cluster(&place, &wanted(&model), existing.as_deref(), &permission, &fetcher)?;
-        if outcome.changed {
-            replace(&path, &outcome.text).with_context(|| format!("write {}", path.display()))?;
-        }
-        clusters.push((name, outcome));
+    for (folder, model) in &loaded {
+        let fetcher = artifacts::fetcher(model, folder, common.offline, false, &report)?;
+        clusters
+            .push((model.name.to_string(), artifacts::lock_on_disk(model, folder, &permission, &fetcher)?));
     }
     let text = if common.json { json(&clusters) } else { table(&clusters) };
     anstream::stdout().lock().write_all(text.as_bytes()).context("write to stdout")?;
@@ -108,66 +91,4 @@ fn table(clusters: &Clusters) -> String {
         }
     }
     text
-}
-
-fn profiles_folder() -> Result<PathBuf, Failure> {
-    let here = std::env::current_dir().context("find the current folder")?;
-    let folder =
-        here.ancestors().map(|folder| folder.join("profiles")).find(|folder| folder.join("roles").is_dir());
-    folder.ok_or_else(|| {
-        Failure::new(Code::InvalidProfile, format!("{} is in no folder with profiles/roles", here.display()))
-    })
-}
-
-fn cluster_names(profiles: &Path, selection: &[String]) -> Result<Vec<String>, Failure> {
-    let entries = profiles.read_dir().with_context(|| format!("read {}", profiles.display()))?;
-    let folders = entries.flatten().filter(|entry| entry.path().join("cluster.toml").is_file());
-    let mut names: Vec<_> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    if let Some(unknown) = selection.iter().find(|wanted| !names.contains(wanted)) {
-        let sentence = format!("there is no cluster `{unknown}`: there are {}", names.join(", "));
-        return Err(Failure::new(Code::InvalidProfile, sentence));
-    }
-    names.retain(|name| selection.is_empty() || selection.contains(name));
-    Ok(names)
-}
-
-fn model(profiles: &Path, name: &str) -> Result<Model, Failure> {
-    let read = |path: String| -> Result<Source, Failure> {
-        let text =
-            std::fs::read_to_string(profiles.join(&path)).with_context(|| format!("read profiles/{path}"));
-        Ok(Source::new(path, text.map_err(Failure::with(Code::InvalidProfile))?))
-    };
-    let folder = profiles.join("roles").read_dir().context("read profiles/roles")?;
-    let names = folder.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let roles = names.filter(|name| name.ends_with(".toml")).map(|name| read(format!("roles/{name}")));
-    let roles = roles.collect::<Result<Vec<_>, _>>()?;
-    let cluster = read(format!("{name}/cluster.toml"))?;
-    resolve(&Profile { folder: name, cluster: &cluster, roles: &roles }).model.ok_or_else(|| {
-        Failure::new(
-            Code::InvalidProfile,
-            format!("cluster {name} has errors: `cargo xtask check {name}` shows them"),
-        )
-    })
-}
-
-fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let sentence = format!("can't read {}: {error}", path.display());
-            Err(Failure::new(Code::InvalidProfile, sentence))
-        }
-    }
-}
-
-/// Old or new, never half.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut aside = tempfile::Builder::new().prefix(".lock").tempfile_in(folder)?;
-    aside.write_all(text.as_bytes())?;
-    // Temporary files are private; a file to be committed is not.
-    aside.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    aside.persist(path).map(drop).map_err(|error| error.error)
 }

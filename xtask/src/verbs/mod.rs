@@ -1,8 +1,9 @@
 //! One module a verb: its arguments and `run`, which loads, calls a library and reports.
 
-pub mod check;
 pub mod bench;
+pub mod build_images;
+pub mod check;
 pub mod ci;
 pub mod doctor;
-pub mod test;
 pub mod lock;
+pub mod test;
