@@ -10,6 +10,6 @@ use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [commands::trials(), fetch::trials(), readers::trials()].into_iter().flatten().collect()
-    [commands::trials(), homes::trials(), mounts::trials(), readers::trials()].into_iter().flatten().collect()
+    let nouns = [commands::trials(), fetch::trials(), homes::trials(), mounts::trials(), readers::trials()];
+    nouns.into_iter().flatten().collect()
 }

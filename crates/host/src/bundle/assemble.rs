@@ -83,15 +83,15 @@ pub fn write(
 fn lay_out(contents: &Contents) -> Result<(BundleManifest, Vec<Entry>), BundleError> {
     let mut layout = Layout::default();
     let Program { arch, path, size, digest } = &contents.program;
-    layout.file(BundlePath::program(), Mode::EXECUTABLE, path, *size, digest)?;
+    layout.file(&BundlePath::program(), Mode::EXECUTABLE, path, *size, digest)?;
     for Included { artifact, file, mode, path, size, digest } in &contents.artifacts {
-        layout.file(BundlePath::artifact(artifact, file)?, *mode, path, *size, digest)?;
+        layout.file(&BundlePath::artifact(artifact, file)?, *mode, path, *size, digest)?;
     }
     for (node, resources) in &contents.nodes {
         let ordered = order(resources).map_err(|source| BundleError::Order { node: node.clone(), source })?;
         let resources = ordered.into_iter().cloned().collect();
         let text = NodeDocument { node: node.clone(), resources }.to_json();
-        layout.text(BundlePath::resources(node), text)?;
+        layout.text(&BundlePath::resources(node), text)?;
     }
     let mut deferred = contents.deferred.clone();
     deferred.sort_by(|one, other| one.path.cmp(&other.path));
@@ -125,7 +125,7 @@ struct Layout {
 impl Layout {
     fn file(
         &mut self,
-        path: BundlePath,
+        path: &BundlePath,
         mode: Mode,
         from: &Path,
         size: ByteSize,
@@ -134,7 +134,7 @@ impl Layout {
         self.entries.push(Entry::file(path.in_archive(), mode, from, size.0));
         self.record(path, FileRecord { size, mode, digest: digest.clone() })
     }
-    fn text(&mut self, path: BundlePath, text: String) -> Result<(), Invalid> {
+    fn text(&mut self, path: &BundlePath, text: String) -> Result<(), Invalid> {
         let record = FileRecord {
             size: ByteSize(text.len() as u64),
             mode: Mode::PUBLIC,
@@ -143,7 +143,7 @@ impl Layout {
         self.entries.push(Entry::bytes(path.in_archive(), Mode::PUBLIC, text));
         self.record(path, record)
     }
-    fn record(&mut self, path: BundlePath, record: FileRecord) -> Result<(), Invalid> {
+    fn record(&mut self, path: &BundlePath, record: FileRecord) -> Result<(), Invalid> {
         match self.records.insert(path.clone(), record) {
             None => Ok(()),
             Some(_) => Err(Invalid {

@@ -6,8 +6,7 @@
 /// What is there instead, as a clause.
 pub(super) fn accept(mountinfo: &str, path: &str, types: &[String]) -> Result<String, String> {
     // Later lines lie on top of earlier ones.
-    let Some(filesystem) = mountinfo.lines().filter_map(parse).filter(|(point, _)| point == path).last()
-    else {
+    let Some(filesystem) = mountinfo.lines().filter_map(parse).rfind(|(point, _)| point == path) else {
         return Err("nothing is mounted there".to_owned());
     };
     let (_, filesystem) = filesystem;

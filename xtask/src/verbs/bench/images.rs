@@ -61,32 +61,24 @@ pub(super) fn compare(rounds: u32) -> anyhow::Result<Vec<Row>> {
     };
     let names: Vec<&str> = ways.iter().map(|way| way.name).collect();
     let seconds = in_turns(rounds, &mut ways)?;
+    let mut rows = rows(&names, &seconds);
+    rows.extend(missing.map(|why| row("buildx, warm", None, None, None, format!("missing: {why}"))));
+    Ok(rows)
+}
+
+fn rows(names: &[&str], seconds: &[f64]) -> Vec<Row> {
     let warm = seconds.get(3).copied();
     let aims = [Some(COLD_AIM), Some(UNCHANGED_AIM), None, None];
-    let mut rows: Vec<Row> = names
-        .iter()
-        .zip(&seconds)
-        .zip(aims)
-        .map(|((name, seconds), aim)| Row {
-            input: "image of two arches".to_owned(),
-            way: (*name).to_owned(),
-            seconds: Some(*seconds),
-            ratio: warm.map(|warm| seconds / warm),
-            aim,
-            note: String::new(),
+    let timed = names.iter().zip(seconds).zip(aims);
+    timed
+        .map(|((name, seconds), aim)| {
+            row(name, Some(*seconds), warm.map(|warm| seconds / warm), aim, String::new())
         })
-        .collect();
-    if let Some(why) = missing {
-        rows.push(Row {
-            input: "image of two arches".to_owned(),
-            way: "buildx, warm".to_owned(),
-            seconds: None,
-            ratio: None,
-            aim: None,
-            note: format!("missing: {why}"),
-        });
-    }
-    Ok(rows)
+        .collect()
+}
+
+fn row(way: &str, seconds: Option<f64>, ratio: Option<f64>, aim: Option<f64>, note: String) -> Row {
+    Row { input: "image of two arches".to_owned(), way: way.to_owned(), seconds, ratio, aim, note }
 }
 
 /// SPEED 3's small image: a 2 MB program and 40 files for each architecture.

@@ -92,5 +92,5 @@ fn send_document(
     media_type: &str,
 ) -> Result<(), PushError> {
     let bytes = layout.raw_document(descriptor).map_err(|source| PushError::layout(reference, source))?;
-    session.send_manifest(descriptor, name, media_type, bytes)
+    session.send_manifest(descriptor, name, media_type, &bytes)
 }

@@ -123,12 +123,12 @@ impl<'a> Session<'a> {
         descriptor: &Descriptor,
         name: &str,
         media_type: &str,
-        bytes: Vec<u8>,
+        bytes: &[u8],
     ) -> Result<(), PushError> {
         let what = format!("manifest {}", descriptor.digest);
         let url = self.reference.url(&format!("manifests/{name}"));
-        let answer =
-            self.send(&what, |client| client.put(&url).header(CONTENT_TYPE, media_type).body(bytes.clone()))?;
+        let answer = self
+            .send(&what, |client| client.put(&url).header(CONTENT_TYPE, media_type).body(bytes.to_vec()))?;
         if answer.status() != 201 {
             return Err(self.refused(&what, answer));
         }
