@@ -80,6 +80,8 @@ pub enum Verb {
     Ci(verbs::ci::Arguments),
     /// Bundles and images of every cluster, for both architectures: the main job
     BuildImages(verbs::build_images::Arguments),
+    /// Write the files that are made from the code: schemas, the pages of rules and commands
+    Codegen(verbs::codegen::Arguments),
     /// Pin the third-party files of clusters: versions, digests, sources
     Lock(verbs::lock::Arguments),
 }

@@ -42,6 +42,7 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
         Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
+        Verb::Codegen(arguments) => verbs::codegen::run(&cli.common, arguments),
         Verb::Lock(arguments) => verbs::lock::run(&cli.common, arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! `ci`: what must hold before a change lands, in the order in which it fails fastest.
 //!
 //! In: the working tree. Out: talk of the tools on stderr, on stdout what the test rings say; exit 0 only if every
-//! step holds. Generated files are held to their sources by tests, which `cargo xtask codegen` cures.
+//! step holds.
 
 use crate::cli::Common;
 use crate::exit::{Code, Failure, Outcome};
@@ -40,6 +40,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     }
     if !links.is_empty() {
         failed.push("links between documents");
+    }
+    let stale = verbs::codegen::stale(&root)?;
+    for path in &stale {
+        let _ = writeln!(anstream::stderr().lock(), "{path}: not what the code says");
+    }
+    if !stale.is_empty() {
+        failed.push("generated files (cure: cargo xtask codegen)");
     }
     match verbs::test::run(common, &arguments.tests) {
         Ok(_) => {}

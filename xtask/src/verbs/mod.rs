@@ -4,6 +4,7 @@ pub mod bench;
 pub mod build_images;
 pub mod check;
 pub mod ci;
+pub mod codegen;
 pub mod doctor;
 pub mod lock;
 pub mod test;

@@ -1,7 +1,8 @@
 //! The shape a file must have, read from the JSON Schema of its type.
 //!
 //! In: a type with a schema. Out: [`Shape`]: which keys a table has, what each holds, which must be there.
-//! The schema is the one editors use, so a person and this program never disagree (docs/decisions/0007).
+//! The schema is the one editors use, so a person and this program never disagree
+//! (docs/decisions/0007-shape-check-by-schema.md).
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;

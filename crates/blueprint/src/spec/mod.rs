@@ -26,6 +26,19 @@ pub use share::{ShareKind, ShareSpec, Via};
 
 /// A table of named things; keys keep their place in the file, order is by name.
 pub type Named<T> = BTreeMap<At<String>, T>;
+
+/// The JSON Schemas of both kinds of files, by name, as `profiles/schema/<name>.schema.json` holds them.
+#[must_use]
+pub fn schemas() -> [(&'static str, String); 2] {
+    [("cluster", schema::<ClusterSpec>()), ("role", schema::<RoleFile>())]
+}
+
+fn schema<T: schemars::JsonSchema>() -> String {
+    let schema =
+        schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    format!("{:#}\n", schema.as_value())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
