@@ -1,5 +1,6 @@
 //! Needs nothing: our own output against committed trees, and facts about this repository.
 
+mod build;
 mod dependencies;
 mod guide;
 
@@ -7,5 +8,5 @@ use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [dependencies::trials(), guide::trials()].into_iter().flatten().collect()
+    [build::trials(), dependencies::trials(), guide::trials()].into_iter().flatten().collect()
 }

@@ -14,6 +14,7 @@ use host::archive::Sums;
 use host::oci::bake::{self, Target};
 use host::oci::build::{self, BuildError, Request};
 use host::oci::buildx::{self, Engine};
+use host::oci::dockerfile::Dockerfile;
 use host::oci::layout::Layout;
 use host::report::{Kind, Report, Task};
 
@@ -111,6 +112,19 @@ fn target(model: &Model, name: &str) -> Target {
         labels: labels(model, name),
         epoch: EPOCH_SECS,
     }
+}
+
+/// Reads every Dockerfile as `engine` would, so that a wrong one costs no build. buildx reads its own.
+pub fn check(folder: &Path, engine: &Engine) -> Result<(), Failure> {
+    if matches!(engine, Engine::Buildx { .. }) {
+        return Ok(());
+    }
+    for name in names(folder)? {
+        let path = folder.join(&name).join(DOCKERFILE);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read `{}`", path.display()))?;
+        Dockerfile::parse(&path, &text).map_err(Failure::with(Code::InvalidProfile))?;
+    }
+    Ok(())
 }
 
 /// The names of the images: the folders that hold a Dockerfile.

@@ -182,6 +182,7 @@ impl Run<'_> {
         }
         let engine = buildx::choose(self.arguments.engine.wish(), self.arguments.builder.as_deref())
             .map_err(Failure::with(Code::Missing))?;
+        images::check(&self.workspace.join("images"), &engine)?;
         let programs =
             cargo_build::programs(&self.workspace, self.common.offline, &self.report).map_err(|error| {
                 let code = if error.is_missing_prerequisite() { Code::Missing } else { Code::Unexpected };

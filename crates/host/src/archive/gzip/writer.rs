@@ -1,7 +1,9 @@
 //! The threads behind [`write`].
 //!
-//!     caller ─blocks─┬▶ worker 0..n (deflate or store, CRC) ─▶ writer (order, SHA-256 of the packed, sink)
-//!                    └▶ hasher (SHA-256 of the plain)
+//! ```text
+//! caller ─blocks─┬▶ worker 0..n (deflate or store, CRC) ─▶ writer (order, SHA-256 of the packed, sink)
+//!                └▶ hasher (SHA-256 of the plain)
+//! ```
 //!
 //! Block `i` goes to worker `i mod n` and the writer asks the workers in the same turn, so order needs no buffer;
 //! every channel is short, so memory is bounded by a few blocks a thread however large the input is.
