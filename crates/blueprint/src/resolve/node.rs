@@ -225,15 +225,6 @@ fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
     if preset.os.is_none() {
         incomplete(who, "os", place, findings);
     }
-    let os = preset.os.as_ref().map_or(
-        Os { family: OsFamily::Debian, release: String::new(), wsl: None, selinux: false },
-        |os| Os {
-            family: os.family.value,
-            release: os.release.value.clone(),
-            wsl: os.wsl.as_ref().map(|wsl| wsl.value.clone()),
-            selinux: os.selinux,
-        },
-    );
     let text = |slot: &Option<Placed<String>>| slot.as_ref().map(|placed| placed.value.clone());
     let values = |list: &[Placed<String>]| list.iter().map(|placed| placed.value.clone()).collect();
     let table = |table: &BTreeMap<String, (Place, Placed<String>)>| {
@@ -243,7 +234,7 @@ fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
         // Replaced by the caller; a template is never seen.
         name: super::placeholder_name(),
         arch,
-        os,
+        os: operating_system(&preset),
         board: preset.board.as_ref().map(|board| board.value),
         address: Ipv4Addr::UNSPECIFIED,
         mesh_address: None,
@@ -275,6 +266,19 @@ fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
         flash_target: None,
     };
     Common { preset, template }
+}
+
+/// The system as written; a placeholder if nothing was, which has been told.
+fn operating_system(preset: &Preset) -> Os {
+    preset.os.as_ref().map_or(
+        Os { family: OsFamily::Debian, release: String::new(), wsl: None, selinux: false },
+        |os| Os {
+            family: os.family.value,
+            release: os.release.value.clone(),
+            wsl: os.wsl.as_ref().map(|wsl| wsl.value.clone()),
+            selinux: os.selinux,
+        },
+    )
 }
 
 fn capabilities(preset: &Preset, findings: &mut Findings) -> BTreeSet<Capability> {

@@ -75,26 +75,16 @@ impl Findings {
 }
 
 impl Draft<'_> {
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        let Self { files, finding } = self;
-        Self {
-            files,
-            finding: finding.map(|finding| {
-                finding.help(help);
-                finding
-            }),
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        if let Some(finding) = &mut self.finding {
+            finding.help(help);
         }
+        self
     }
-    pub(crate) fn related(self, place: Place, label: impl Into<String>) -> Self {
-        let Self { files, finding } = self;
-        Self {
-            files,
-            finding: finding.map(|finding| {
-                if !place.is_placeholder() {
-                    finding.related(&files[place.file], place.start..place.end, label);
-                }
-                finding
-            }),
+    pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        if let Some(finding) = self.finding.as_mut().filter(|_| !place.is_placeholder()) {
+            finding.related(&self.files[place.file], place.start..place.end, label);
         }
+        self
     }
 }
