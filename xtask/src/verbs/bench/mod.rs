@@ -6,6 +6,7 @@
 mod bundle;
 mod images;
 mod input;
+mod noop;
 
 use std::io::Write as _;
 use std::time::Instant;
@@ -35,6 +36,8 @@ enum Comparison {
     Bundle,
     /// Building an image of both architectures against `docker buildx bake`
     Images,
+    /// A second build-images with nothing changed
+    Noop,
 }
 
 /// One line of the table.
@@ -63,13 +66,14 @@ struct Answer<'a> {
 
 /// Runs the comparisons one after the other and prints the table.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
-    let all = [Comparison::Bundle, Comparison::Images];
+    let all = [Comparison::Bundle, Comparison::Images, Comparison::Noop];
     let chosen = if arguments.what.is_empty() { &all[..] } else { &arguments.what };
     let mut rows = Vec::new();
     for comparison in chosen {
         rows.extend(match comparison {
             Comparison::Bundle => bundle::compare(arguments.rounds)?,
             Comparison::Images => images::compare(arguments.rounds)?,
+            Comparison::Noop => noop::compare(arguments.rounds)?,
         });
     }
     let mut stdout = anstream::stdout().lock();
