@@ -8,6 +8,7 @@
 
 pub mod clusters;
 pub mod consumers;
+pub mod desk;
 pub mod documents;
 pub mod lab;
 pub mod programs;

@@ -7,10 +7,10 @@ use host::process::{Invocation, Output};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use tests::desk::{CLUSTER, Desk};
 use tests::programs::{self, said};
 use tests::ring::{Ring, Trial};
 
-const CLUSTER: &str = "vnext";
 /// Kills in the everyday run, and with `--long`.
 const KILLS: (u64, u64) = (4, 30);
 
@@ -28,48 +28,6 @@ pub fn trials() -> Vec<Trial> {
         }),
         Trial::new(Ring::Golden, "build::a_wrong_lock_is_refused", |_| wrong_lock()),
     ]
-}
-
-/// A profiles folder of its own, an output folder, and calls of the verb over them.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> anyhow::Result<Self> {
-        let folder = programs::scratch()?;
-        for part in ["roles", CLUSTER] {
-            let to = folder.path().join("profiles").join(part);
-            std::fs::create_dir_all(&to)?;
-            for entry in std::fs::read_dir(tests::repository().join("profiles").join(part))? {
-                let entry = entry?;
-                if entry.path().is_file() {
-                    std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-                }
-            }
-        }
-        Ok(Self { folder })
-    }
-    fn profile(&self) -> PathBuf {
-        self.folder.path().join("profiles").join(CLUSTER).join("cluster.toml")
-    }
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("dist")
-    }
-    fn call(&self, out: &Path) -> anyhow::Result<Invocation> {
-        let call = programs::xtask()?.args(["build-images", CLUSTER, "--engine", "embedded", "--offline"]);
-        let call = call.arg("--profiles").arg(self.folder.path().join("profiles")).arg("--out").arg(out);
-        Ok(call.timeout(Duration::from_secs(900)))
-    }
-    fn build(&self) -> anyhow::Result<Output> {
-        Ok(self.call(&self.out())?.run()?)
-    }
-    /// Changes the profile in a way that changes the output.
-    fn edit(&self, from: &str, to: &str) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(self.profile())?;
-        ensure!(text.contains(from), "the profile holds no `{from}`");
-        Ok(std::fs::write(self.profile(), text.replacen(from, to, 1))?)
-    }
 }
 
 fn sums(out: &Path) -> anyhow::Result<String> {
@@ -119,7 +77,7 @@ fn another_clone() -> anyhow::Result<()> {
     let script = format!(
         "umask 077 && exec '{}' build-images {CLUSTER} --engine embedded --offline --profiles '{}' --out out",
         program.display(),
-        desk.folder.path().join("profiles").display()
+        desk.folder().join("profiles").display()
     );
     let call = Invocation::new("sh").args(["-c", &script]).folder(clone.path());
     let call = call.env("TZ", "Pacific/Kiritimati").env("LANG", "tr_TR.UTF-8");
@@ -150,7 +108,7 @@ fn killed(times: u64) -> anyhow::Result<()> {
         let left: Vec<_> = std::fs::read_dir(desk.out())?.flatten().map(|entry| entry.file_name()).collect();
         ensure!(left.len() == 2, "left over after {signal} at {after_ms} ms: {left:?}");
     }
-    let fresh = desk.folder.path().join("fresh");
+    let fresh = desk.folder().join("fresh");
     desk.call(&fresh)?.run()?;
     ensure!(sums(&desk.out())? == sums(&fresh)?, "after {times} kills the output differs from a fresh one");
     Ok(())
@@ -178,7 +136,7 @@ fn full_disk() -> anyhow::Result<()> {
     desk.build()?;
     let size_bytes: u64 =
         host::tree::files(&desk.out())?.iter().map(|file| file.metadata().map_or(0, |m| m.len())).sum();
-    let disk = desk.folder.path().join("disk");
+    let disk = desk.folder().join("disk");
     std::fs::create_dir(&disk)?;
     // Room for one output, not for the next beside it.
     let options = format!("size={}", size_bytes + size_bytes / 3);
