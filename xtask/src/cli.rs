@@ -84,6 +84,8 @@ pub enum Verb {
     Codegen(verbs::codegen::Arguments),
     /// Pin the third-party files of clusters: versions, digests, sources
     Lock(verbs::lock::Arguments),
+    /// What each node and cluster gets, as plain files, or what would change in them
+    Render(verbs::render::Arguments),
 }
 
 #[cfg(test)]

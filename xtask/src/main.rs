@@ -5,6 +5,7 @@ mod cli;
 mod docs_links;
 mod exit;
 mod load;
+mod mirror;
 mod picture;
 mod repository;
 mod rings;
@@ -43,6 +44,7 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
         Verb::Codegen(arguments) => verbs::codegen::run(&cli.common, arguments),
+        Verb::Render(arguments) => verbs::render::run(&cli.common, arguments),
         Verb::Lock(arguments) => verbs::lock::run(&cli.common, arguments),
     }
 }

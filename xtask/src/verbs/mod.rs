@@ -7,4 +7,5 @@ pub mod ci;
 pub mod codegen;
 pub mod doctor;
 pub mod lock;
+pub mod render;
 pub mod test;
