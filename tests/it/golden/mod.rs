@@ -4,12 +4,13 @@ mod build;
 mod check;
 mod dependencies;
 mod guide;
+mod trees;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [build::trials(), check::trials(), dependencies::trials(), guide::trials()]
+    [build::trials(), check::trials(), dependencies::trials(), guide::trials(), trees::trials()]
         .into_iter()
         .flatten()
         .collect()

@@ -5,11 +5,19 @@ mod fetch;
 mod homes;
 mod mounts;
 mod readers;
+mod rendered;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    let nouns = [commands::trials(), fetch::trials(), homes::trials(), mounts::trials(), readers::trials()];
+    let nouns = [
+        commands::trials(),
+        fetch::trials(),
+        homes::trials(),
+        mounts::trials(),
+        readers::trials(),
+        rendered::trials(),
+    ];
     nouns.into_iter().flatten().collect()
 }
