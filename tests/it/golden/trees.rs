@@ -2,8 +2,9 @@
 //!
 //! `ROOTSTOCK_UPDATE_GOLDEN=1 cargo xtask test golden` writes the trees anew; read the difference before you commit it.
 
-use anyhow::ensure;
-use tests::programs::{said, xtask};
+use anyhow::{Context as _, ensure};
+use std::path::Path;
+use tests::programs::{said, scratch, xtask};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -11,12 +12,26 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn trees() -> anyhow::Result<()> {
-    let call = xtask()?.args(["render", "--out"]).arg(tests::repository().join("tests/golden"));
+    let golden = tests::repository().join("tests/golden");
+    let render = |out: &Path| Ok::<_, anyhow::Error>(xtask()?.args(["render", "--out"]).arg(out));
     if std::env::var_os("ROOTSTOCK_UPDATE_GOLDEN").is_some() {
-        call.run()?;
+        render(&golden)?.run()?;
         return Ok(());
     }
-    let output = call.arg("--check").run()?;
+    // git keeps no mode but the executable bit, so the committed files are given those of a fresh tree; what the modes
+    // shall be on a node stands in resources.json, which is compared like every other file.
+    let (fresh, committed) = (scratch()?, scratch()?);
+    render(fresh.path())?.run()?;
+    for file in host::tree::files(&golden)? {
+        let below = file.strip_prefix(&golden)?;
+        let copy = committed.path().join(below);
+        std::fs::create_dir_all(copy.parent().context("it lies in a folder")?)?;
+        std::fs::copy(&file, &copy)?;
+        if let Ok(metadata) = fresh.path().join(below).metadata() {
+            std::fs::set_permissions(&copy, metadata.permissions())?;
+        }
+    }
+    let output = render(committed.path())?.arg("--check").run()?;
     ensure!(output.code == 0, "the output changed:\n{}", said(&output));
     Ok(())
 }
