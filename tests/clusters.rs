@@ -6,24 +6,40 @@
 use anyhow::Context as _;
 use blueprint::model::{Model, Pin, Pins};
 use blueprint::parse::Source;
-use blueprint::resolve::{Profile, resolve};
+use blueprint::resolve::{Profile, Resolution, resolve};
 use desired::{Arch, FileSet, Mode};
 use std::path::Path;
 
 /// Artifacts that families ask the lock for.
 const PINNED: [&str; 6] = ["k3s", "k3s-airgap-images", "k3s-install", "mise", "chezmoi", "docker-compose"];
 
+/// The folders of the clusters.
+pub const CLUSTERS: [&str; 3] = ["colab", "homelab", "vnext"];
+
+/// The text of a cluster, and those of the shared roles.
+///
+/// # Errors
+/// If a file can't be read.
+pub fn profile(folder: &str) -> anyhow::Result<(Source, Vec<Source>)> {
+    let profiles = crate::repository().join("profiles");
+    Ok((source(&profiles, &format!("{folder}/cluster.toml"))?, sources(&profiles, "roles")?))
+}
+
+/// What comes of a cluster.
+#[must_use]
+pub fn resolved(folder: &str, cluster: &Source, roles: &[Source]) -> Resolution {
+    resolve(&Profile { folder, cluster, roles })
+}
+
 /// Every cluster of the repository.
 ///
 /// # Errors
 /// If a file can't be read or a profile has an error.
 pub fn models() -> anyhow::Result<Vec<Model>> {
-    let profiles = crate::repository().join("profiles");
-    let roles = sources(&profiles, "roles")?;
     let mut models = Vec::new();
-    for folder in ["colab", "homelab", "vnext"] {
-        let cluster = source(&profiles, &format!("{folder}/cluster.toml"))?;
-        let resolution = resolve(&Profile { folder, cluster: &cluster, roles: &roles });
+    for folder in CLUSTERS {
+        let (cluster, roles) = profile(folder)?;
+        let resolution = resolved(folder, &cluster, &roles);
         let found = resolution.findings;
         models.push(resolution.model.with_context(|| format!("profile {folder}: {found:?}"))?);
     }

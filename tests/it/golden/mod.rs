@@ -4,14 +4,20 @@ mod build;
 mod check;
 mod dependencies;
 mod guide;
+mod mistakes;
 mod trees;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [build::trials(), check::trials(), dependencies::trials(), guide::trials(), trees::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let nouns = [
+        build::trials(),
+        check::trials(),
+        dependencies::trials(),
+        guide::trials(),
+        mistakes::trials(),
+        trees::trials(),
+    ];
+    nouns.into_iter().flatten().collect()
 }

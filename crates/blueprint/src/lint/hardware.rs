@@ -46,16 +46,17 @@ fn board(draft: &DraftNode, findings: &mut Findings) {
         findings.at(&rule::PAGE_SIZE, size.place, message);
     }
     let Some(os) = &preset.os else { return };
-    if node.os.family == OsFamily::RaspberryPiOs && !pi {
+    let Some(family) = draft.family() else { return };
+    if family == OsFamily::RaspberryPiOs && !pi {
         let message = format!("`{}` is not described as a Raspberry Pi", node.name);
         findings
             .at(&rule::BOARD_OS, os.family.place, message)
             .help("write `board = \"rpi-5\"` or `\"rpi-4\"`, or another family");
     }
     if let Some(wsl) = &os.wsl
-        && node.os.family != OsFamily::Windows
+        && family != OsFamily::Windows
     {
-        let message = format!("WSL does not exist on {}", node.os.family.as_str());
+        let message = format!("WSL does not exist on {}", family.as_str());
         findings.at(&rule::WSL_FAMILY, wsl.place, message);
     }
 }
@@ -64,10 +65,10 @@ fn capabilities(draft: &DraftNode, findings: &mut Findings) {
     let (node, preset) = (&draft.node, &draft.origin.preset);
     for placed in &preset.capabilities {
         let Ok(capability) = placed.value.parse::<Capability>() else { continue };
-        if let Some(os) = &preset.os
-            && !capability.runs_on(node.os.family)
+        if let (Some(os), Some(family)) = (&preset.os, draft.family())
+            && !capability.runs_on(family)
         {
-            let message = format!("{} cannot do `{capability}`", node.os.family.as_str());
+            let message = format!("{} cannot do `{capability}`", family.as_str());
             findings
                 .at(&rule::CAPABILITY_OS, placed.place, message)
                 .related(os.family.place, format!("the system of `{}`", node.name));

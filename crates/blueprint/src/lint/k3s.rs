@@ -41,6 +41,10 @@ fn servers(context: &Context<'_>, members: &[&DraftNode], findings: &mut Finding
     let servers: Vec<&&DraftNode> =
         members.iter().filter(|draft| draft.node.k3s.is_some_and(K3sRole::is_server)).collect();
     let cluster = Place::of(&context.spec.cluster.orchestrator);
+    // That there are no nodes, or ones whose part is not known, was told.
+    if context.nodes.is_empty() || context.nodes.values().any(|draft| draft.origin.preset.is_doubtful) {
+        return;
+    }
     if servers.is_empty() {
         match members.first().as_ref().and_then(role) {
             Some(place) => {
@@ -153,7 +157,7 @@ fn labels(draft: &DraftNode, findings: &mut Findings) {
             findings.at(&rule::LABEL, value.place, format!("the value of `{key}` is none: {why}"));
         }
     }
-    if draft.node.k3s.is_none() {
+    if draft.is_outside_k3s() {
         let label = preset.labels.values().next().map(|(place, _)| *place);
         if let Some(place) = label.or_else(|| preset.taints.first().map(|placed| placed.place)) {
             let message = format!("`{}` is no k3s node, nobody reads its labels and taints", draft.node.name);
@@ -177,6 +181,7 @@ fn reserved(key: &str) -> bool {
 fn taints(context: &Context<'_>, members: &[&DraftNode], findings: &mut Findings) {
     let tolerated: BTreeSet<&str> =
         context.model.services.values().flat_map(|service| &service.tolerates).map(String::as_str).collect();
+    let lists_are_known = context.spec.services.values().all(|service| super::is_known(&service.tolerates));
     for draft in members {
         for placed in &draft.origin.preset.taints {
             let Some(taint) = draft.node.taints.iter().find(|taint| taint.to_string() == placed.value) else {
@@ -187,7 +192,10 @@ fn taints(context: &Context<'_>, members: &[&DraftNode], findings: &mut Findings
                     format!("`{taint}` evicts what uses Longhorn's volumes on `{}`", draft.node.name);
                 findings.at(&rule::NO_EXECUTE_STORAGE, placed.place, message);
             }
-            if taint.effect != TaintEffect::PreferNoSchedule && !tolerated.contains(taint.key.as_str()) {
+            if taint.effect != TaintEffect::PreferNoSchedule
+                && !tolerated.contains(taint.key.as_str())
+                && lists_are_known
+            {
                 findings.at(
                     &rule::UNTOLERATED_TAINT,
                     placed.place,

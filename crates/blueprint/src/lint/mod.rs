@@ -10,16 +10,33 @@ mod service;
 mod share;
 mod version;
 
-use crate::model::Model;
+use std::collections::BTreeSet;
+
+use crate::model::{Model, Orchestrator};
 use crate::resolve::node::DraftNodes;
 use crate::resolve::place::Findings;
-use crate::spec::ClusterSpec;
+use crate::spec::{At, ClusterSpec};
 
 /// What the rules look at.
 pub(crate) struct Context<'a> {
     pub(crate) spec: &'a ClusterSpec,
     pub(crate) nodes: &'a DraftNodes,
     pub(crate) model: &'a Model,
+    /// Shares of which something was not understood, and told.
+    pub(crate) doubtful_shares: &'a BTreeSet<String>,
+}
+
+impl Context<'_> {
+    /// Whether the cluster was surely meant to be run by k3s.
+    fn is_k3s(&self) -> bool {
+        let orchestrator = &self.spec.cluster.orchestrator;
+        !orchestrator.span.is_empty() && orchestrator.value == Orchestrator::K3s
+    }
+}
+
+/// Whether every entry of a list was understood.
+fn is_known<T>(list: &[At<T>]) -> bool {
+    !list.iter().any(|at| at.span.is_empty())
 }
 
 /// Runs every rule.

@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 
 use super::Context;
 use crate::finding::rules::network as rule;
-use crate::model::{Capability, MeshKind, Orchestrator};
+use crate::model::{Capability, MeshKind};
 use crate::resolve::node::DraftNode;
 use crate::resolve::place::{Findings, Place};
 use crate::spec::MeshSpec;
@@ -111,7 +111,7 @@ fn member(context: &Context<'_>, draft: &DraftNode, findings: &mut Findings) {
                     format!("the mesh address {address} of `{}` is not in {}", node.name, mesh.cidr);
                 findings.at(&rule::MESH_ADDRESS, place, message);
             }
-            if capability.is_none() {
+            if draft.lacks(Capability::Mesh) && draft.lacks(Capability::MeshServer) {
                 let message = format!("`{}` has a mesh address and no capability `mesh`", node.name);
                 findings.at(&rule::MESH_MEMBER, place, message);
             }
@@ -147,12 +147,12 @@ fn mesh(context: &Context<'_>, spec: &MeshSpec, findings: &mut Findings) {
     }
     if let (Some(at), Some(server)) = (&spec.server, &mesh.server)
         && let Some(draft) = context.nodes.get(server)
-        && !draft.node.can(Capability::MeshServer)
+        && draft.lacks(Capability::MeshServer)
     {
         let message = format!("`{server}` coordinates the mesh and lacks the capability `mesh-server`");
         findings.at(&rule::MESH_SERVER, Place::of(at), message).related(draft.origin.name, "this node");
     }
-    if mesh.accept_dns && context.model.orchestrator == Orchestrator::K3s {
+    if mesh.accept_dns && context.is_k3s() {
         findings.at(&rule::MESH_DNS, Place::of(&spec.kind), "the mesh rewrites DNS on Kubernetes nodes");
     }
 }

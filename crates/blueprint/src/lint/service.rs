@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
+use super::{Context, is_known};
 use crate::finding::rules::{service as rule, trust};
 use crate::model::{Capability, Orchestrator, Service, ServiceKind, ShareServer, TaintEffect};
 use crate::resolve::place::{Findings, Place};
@@ -113,24 +113,26 @@ fn places(
         let engines =
             [Capability::Docker, Capability::DockerDesktop, Capability::Podman, Capability::RootlessDocker];
         match spec.kind.value {
-            ServiceKind::Compose if !engines.iter().any(|engine| node.can(*engine)) => {
+            ServiceKind::Compose if engines.iter().all(|engine| draft.lacks(*engine)) => {
                 findings.at(&rule::NO_ENGINE, kind, format!("`{}` has no container engine", node.name));
             }
             ServiceKind::Kubernetes if context.model.orchestrator == Orchestrator::K3s => {
-                if node.k3s.is_none() {
+                if draft.is_outside_k3s() {
                     findings.at(&rule::SERVICE_KIND, kind, format!("`{}` is no k3s node", node.name));
                 }
                 let taint = node.taints.iter().find(|taint| {
                     taint.effect != TaintEffect::PreferNoSchedule && !service.tolerates.contains(&taint.key)
                 });
-                if let Some(taint) = taint {
+                if let Some(taint) = taint
+                    && is_known(&spec.tolerates)
+                {
                     let message = format!("`{}` does not tolerate `{taint}` of `{}`", name.value, node.name);
                     findings.at(&rule::NOT_TOLERATED, Place::of(name), message);
                 }
             }
             _ => {}
         }
-        if spec.gpu && !node.can(Capability::NvidiaGpu) {
+        if spec.gpu && draft.lacks(Capability::NvidiaGpu) {
             findings.at(
                 &rule::GPU_NODE,
                 Place::of(name),
@@ -141,7 +143,7 @@ fn places(
             let Some(share) = context.model.shares.get(&at.value) else { continue };
             let there = share.server == ShareServer::Node(node.name.clone())
                 || share.clients.iter().any(|client| client.node == node.name);
-            if !there {
+            if !there && !context.doubtful_shares.contains(&at.value) {
                 let message = format!("`{}` does not mount `{}`", node.name, at.value);
                 findings.at(&rule::SHARE_NOT_THERE, Place::of(at), message);
             }
@@ -166,6 +168,8 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
             let name = at.value.rsplit('/').next().unwrap_or_default();
             DATABASES.contains(&name.split([':', '@']).next().unwrap_or_default())
         });
+    let needs_are_known = is_known(&spec.needs_shares)
+        && spec.needs_shares.iter().all(|need| context.model.shares.contains_key(&need.value));
     for at in &spec.volumes {
         let source = at.value.split(':').next().unwrap_or_default();
         let place = Place::of(at);
@@ -176,6 +180,7 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
             findings.at(&rule::DOCKER_SOCKET, place, "k3s has no Docker socket");
         }
         for share in context.model.shares.values() {
+            let doubtful = context.doubtful_shares.contains(&share.name);
             for node in &service.nodes {
                 let serves = share.server == ShareServer::Node(node.clone());
                 let client = share.clients.iter().find(|client| client.node == *node);
@@ -191,12 +196,15 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
                         format!("`{}` is a share and holds no labels", share.name),
                     );
                 }
-                if mounted && !spec.needs_shares.iter().any(|need| need.value == share.name) {
+                if mounted
+                    && needs_are_known
+                    && !spec.needs_shares.iter().any(|need| need.value == share.name)
+                {
                     let message = format!("this lies on `{}`, which is not in needs-shares", share.name);
                     findings.at(&rule::UNGATED_VOLUME, place, message);
                 }
                 let foreign = share.clients.iter().any(|client| within(source, &client.mount_point));
-                if serves && foreign && !within(source, share.path.as_str()) {
+                if serves && foreign && !doubtful && !within(source, share.path.as_str()) {
                     let message = format!("`{node}` serves `{}` itself, from `{}`", share.name, share.path);
                     findings.at(&rule::WRONG_SIDE, place, message);
                 }

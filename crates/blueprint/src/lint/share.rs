@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::finding::rules::{share as rule, trust};
-use crate::model::{Capability, Orchestrator, Share, ShareServer, Via};
+use crate::model::{Capability, Share, ShareServer, Via};
 use crate::resolve::place::{Findings, Place};
 use crate::spec::{At, ShareKind, ShareSpec};
 
@@ -23,7 +23,7 @@ pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
         if spec.clients.is_empty() {
             findings.at(&rule::SHARE_CLIENTS, Place::of(name), format!("nobody mounts `{}`", name.value));
         }
-        if spec.kind.value == ShareKind::Smb && context.model.orchestrator == Orchestrator::K3s {
+        if spec.kind.value == ShareKind::Smb && context.is_k3s() {
             findings.at(
                 &rule::SMB_IN_CLUSTER,
                 Place::of(&spec.kind),
@@ -41,7 +41,7 @@ fn server(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut
         ShareKind::Smb => Capability::SmbServer,
         ShareKind::Nfs => Capability::NfsServer,
     };
-    if !draft.node.can(needed) {
+    if draft.lacks(needed) {
         findings
             .at(&rule::SERVER_CAPABILITY, Place::of(at), format!("`{name}` lacks the capability `{needed}`"))
             .related(draft.origin.name, "this node");
@@ -56,19 +56,21 @@ fn mesh(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut F
     if via.value != Via::Mesh {
         return;
     }
-    let lacking = |name| context.nodes.get(name).is_some_and(|draft| draft.node.mesh_address.is_none());
+    // One that is half in the mesh, with an address or the capability alone, was told so itself.
+    let lacking = |name| {
+        context.nodes.get(name).is_some_and(|draft| {
+            draft.node.mesh_address.is_none()
+                && draft.lacks(Capability::Mesh)
+                && draft.lacks(Capability::MeshServer)
+        })
+    };
     if context.spec.network.mesh.is_none() {
         findings.at(&rule::SHARE_MESH, Place::of(via), "the cluster has no mesh");
     } else if let ShareServer::Node(name) = &share.server
         && lacking(name)
     {
-        findings.at(&rule::SHARE_MESH, Place::of(via), format!("the server `{name}` has no mesh address"));
-    } else if let Some(client) = share.clients.iter().find(|client| {
-        context
-            .nodes
-            .get(&client.node)
-            .is_some_and(|draft| !draft.node.can(Capability::Mesh) && !draft.node.can(Capability::MeshServer))
-    }) {
+        findings.at(&rule::SHARE_MESH, Place::of(via), format!("the server `{name}` is not in the mesh"));
+    } else if let Some(client) = share.clients.iter().find(|client| lacking(&client.node)) {
         findings.at(
             &rule::SHARE_MESH,
             Place::of(via),
@@ -113,7 +115,8 @@ fn protocol(name: &At<String>, spec: &ShareSpec, findings: &mut Findings) {
         let message = format!("`{}` has no user or no password", name.value);
         findings.at(&rule::SMB_CREDENTIALS, Place::of(name), message);
     }
-    if spec.soft && !spec.read_only {
+    let writable = spec.read_only.as_ref().is_none_or(|at| !at.value && !at.span.is_empty());
+    if spec.soft && writable {
         findings.at(&rule::SOFT_WRITE, Place::of(name), format!("`{}` is soft and writable", name.value));
     }
 }
@@ -165,6 +168,7 @@ fn export(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut
         findings.at(&rule::FUSE_EXPORT, Place::of(at), format!("`{}` is exported without an fsid", at.value));
     }
     if let Some(at) = &spec.device
+        && share.device.is_some()
         && !at.value.starts_with("/dev/disk/by-")
         && !at.value.starts_with("/dev/md/")
         && !at.value.starts_with("/dev/mapper/")

@@ -158,7 +158,12 @@ fn placeholder<'i>(shape: &Shape, at: usize) -> Node<'i> {
         Shape::Choice(words) => DeValue::String(Cow::Owned(words.first().cloned().unwrap_or_default())),
         Shape::Boolean => DeValue::Boolean(false),
         Shape::Number(_) => return number(at),
-        Shape::List(_) => DeValue::Array(DeArray::new()),
+        // Not an empty list: that would be one a person left empty, and be judged.
+        Shape::List(inner) => {
+            let mut list = DeArray::new();
+            list.push(placeholder(inner, at));
+            DeValue::Array(list)
+        }
         Shape::Named(_) => DeValue::Table(DeTable::new()),
         Shape::Table(fields) => {
             let mut table = DeTable::new();

@@ -80,7 +80,7 @@ fn draft(
     let nodes = node::nodes(spec, &roles, findings);
     let selection = Selection::new(spec, &roles, &nodes, findings);
     let network = network::network(spec, &nodes, findings);
-    let shares = share::shares(spec, &selection, &nodes, network.lan, findings);
+    let (shares, doubtful_shares) = share::shares(spec, &selection, &nodes, network.lan, findings);
     let services = service::services(spec, &selection, findings);
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let model = Model {
@@ -104,7 +104,10 @@ fn draft(
         shares,
         services,
     };
-    lint::run(&lint::Context { spec, nodes: &nodes, model: &model }, findings);
+    lint::run(
+        &lint::Context { spec, nodes: &nodes, model: &model, doubtful_shares: &doubtful_shares },
+        findings,
+    );
     model
 }
 

@@ -34,6 +34,22 @@ pub(crate) struct DraftNode {
     pub(crate) origin: Origin,
 }
 
+impl DraftNode {
+    /// Whether it surely lacks `capability`: where its roles or capabilities were not understood, nobody can say.
+    pub(crate) fn lacks(&self, capability: Capability) -> bool {
+        !self.origin.preset.is_doubtful && !self.node.can(capability)
+    }
+    /// Whether it surely has no part in k3s.
+    pub(crate) fn is_outside_k3s(&self) -> bool {
+        !self.origin.preset.is_doubtful && self.node.k3s.is_none()
+    }
+    /// Its operating system, if one was written and understood.
+    pub(crate) fn family(&self) -> Option<OsFamily> {
+        let os = self.origin.preset.os.as_ref()?;
+        (!os.family.place.is_placeholder()).then_some(os.family.value)
+    }
+}
+
 /// Nodes by name.
 pub(crate) type DraftNodes = BTreeMap<NodeName, DraftNode>;
 
@@ -63,7 +79,7 @@ fn single(
     findings: &mut Findings,
 ) {
     let place = Place::of(name);
-    let common = common(place, Rc::new(roles.merge(0, &spec.preset(), findings)), findings);
+    let common = common(place, roles.merge(0, &spec.preset(), findings), findings);
     let Some(node_name) = node_name(&name.value, place, findings) else { return };
     let mut node = common.template;
     node.name = node_name;
@@ -99,27 +115,14 @@ fn group(
     nodes: &mut DraftNodes,
     findings: &mut Findings,
 ) {
-    let common = common(Place::of(name), Rc::new(roles.merge(0, &spec.preset(), findings)), findings);
+    let common = common(Place::of(name), roles.merge(0, &spec.preset(), findings), findings);
     let names = expand(&spec.names, findings);
     let addresses = expand(&spec.addresses, findings);
     let mesh = spec.mesh_addresses.as_ref().map(|at| expand(at, findings));
     let Some(names) = names else { return };
-    let lengths = [
-        (Some(&spec.addresses), addresses.as_ref()),
-        (spec.mesh_addresses.as_ref(), mesh.as_ref().and_then(Option::as_ref)),
-    ];
-    for (at, list) in lengths {
-        if let (Some(at), Some(list)) = (at, list)
-            && list.len() != names.len()
-        {
-            let message = format!("{} addresses for {} names", list.len(), names.len());
-            findings
-                .at(&rule::RANGE_LENGTH, Place::of(at), message)
-                .related(Place::of(&spec.names), format!("{} names", names.len()));
-        }
-    }
     let disks = Rc::new(placed_all(&spec.protected_disks));
     let nth = |list: Option<&Vec<String>>, index: usize| list.and_then(|list| list.get(index)).cloned();
+    let told = findings.told();
     for (index, text) in names.iter().enumerate() {
         let Some(node_name) = node_name(text, Place::of(&spec.names), findings) else { continue };
         let mut node = common.template.clone();
@@ -144,6 +147,22 @@ fn group(
             preset: Rc::clone(&common.preset),
         };
         insert(nodes, DraftNode { node, origin }, findings);
+    }
+    // A word that is no range at all was told as what it is not.
+    let lengths = [
+        (Some(&spec.addresses), addresses.as_ref()),
+        (spec.mesh_addresses.as_ref(), mesh.as_ref().and_then(Option::as_ref)),
+    ];
+    for (at, list) in lengths {
+        if let (Some(at), Some(list)) = (at, list)
+            && list.len() != names.len()
+            && findings.told() == told
+        {
+            let message = format!("{} addresses for {} names", list.len(), names.len());
+            findings
+                .at(&rule::RANGE_LENGTH, Place::of(at), message)
+                .related(Place::of(&spec.names), format!("{} names", names.len()));
+        }
     }
 }
 
@@ -210,21 +229,28 @@ fn insert(nodes: &mut DraftNodes, draft: DraftNode, findings: &mut Findings) {
 }
 
 /// Types what a preset says; what cannot be typed is reported and left out.
-fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
+fn common(place: Place, mut preset: Preset, findings: &mut Findings) -> Common {
     let who = "this node";
+    // What an unknown role would have brought is not missed here.
+    let roles_are_known = !preset.is_doubtful;
+    let told = findings.told();
+    let capabilities = capabilities(&preset, findings);
     let arch = match &preset.arch {
         Some(arch) => arch.value.parse().unwrap_or_else(|invalid: desired::Invalid| {
             findings.at(&shape::UNKNOWN_CHOICE, arch.place, invalid.to_string());
             Arch::Amd64
         }),
         None => {
-            incomplete(who, "arch", place, findings);
+            if roles_are_known {
+                incomplete(who, "arch", place, findings);
+            }
             Arch::Amd64
         }
     };
-    if preset.os.is_none() {
+    if preset.os.is_none() && roles_are_known {
         incomplete(who, "os", place, findings);
     }
+    preset.is_doubtful |= findings.told() > told;
     let text = |slot: &Option<Placed<String>>| slot.as_ref().map(|placed| placed.value.clone());
     let values = |list: &[Placed<String>]| list.iter().map(|placed| placed.value.clone()).collect();
     let table = |table: &BTreeMap<String, (Place, Placed<String>)>| {
@@ -242,7 +268,7 @@ fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
         mac: None,
         roles: preset.roles.clone(),
         group: None,
-        capabilities: capabilities(&preset, findings),
+        capabilities,
         k3s: preset.k3s.as_ref().map(|role| match role.value {
             K3sRoleSpec::FirstServer => K3sRole::FirstServer,
             K3sRoleSpec::Server => K3sRole::Server,
@@ -265,7 +291,7 @@ fn common(place: Place, preset: Rc<Preset>, findings: &mut Findings) -> Common {
         protected_disks: BTreeSet::new(),
         flash_target: None,
     };
-    Common { preset, template }
+    Common { preset: Rc::new(preset), template }
 }
 
 /// The system as written; a placeholder if nothing was, which has been told.

@@ -49,6 +49,7 @@ impl<T> Placed<T> {
 pub(crate) struct Findings {
     files: Vec<Arc<str>>,
     list: Vec<Finding>,
+    told: usize,
 }
 
 /// A finding under construction; does nothing when its place is a placeholder.
@@ -59,15 +60,21 @@ pub(crate) struct Draft<'a> {
 
 impl Findings {
     pub(crate) const fn new(files: Vec<Arc<str>>) -> Self {
-        Self { files, list: Vec::new() }
+        Self { files, list: Vec::new(), told: 0 }
     }
     /// Reports `rule` at `place`. A placeholder's own mistake was told when it was made, so nothing is added for it.
     pub(crate) fn at(&mut self, rule: &'static Rule, place: Place, message: impl Into<String>) -> Draft<'_> {
+        self.told += 1;
         if place.is_placeholder() {
             return Draft { files: &self.files, finding: None };
         }
         self.list.push(Finding::new(rule, &self.files[place.file], place.start..place.end, message));
         Draft { files: &self.files, finding: self.list.last_mut() }
+    }
+    /// How much was told so far, here or when a placeholder was made: a part that was read without adding to it is as
+    /// its author meant it.
+    pub(crate) const fn told(&self) -> usize {
+        self.told
     }
     pub(crate) fn into_list(self) -> Vec<Finding> {
         self.list

@@ -27,6 +27,8 @@ pub(crate) struct Preset {
     pub(crate) board: Option<Placed<Board>>,
     pub(crate) root_medium: Option<Placed<MediumKind>>,
     pub(crate) page_size: Option<Placed<PageSize>>,
+    /// Something of the roles, capabilities or the system was not understood, and told: what is not here may be meant.
+    pub(crate) is_doubtful: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -80,6 +82,7 @@ impl Preset {
         overlay(&mut self.labels, file, view.labels);
         overlay(&mut self.sysctl, file, view.sysctl);
         take(&mut self.k3s, file, view.k3s);
+        self.is_doubtful |= view.k3s.is_some_and(|at| at.span.is_empty());
         take(&mut self.power, file, view.power);
         take(&mut self.arch, file, view.arch);
         take(&mut self.board, file, view.board);
@@ -133,10 +136,12 @@ impl Roles<'_> {
         for at in view.roles {
             let Some(role) = self.0.get(at.value.as_str()) else {
                 self.unknown(file, at, findings);
+                preset.is_doubtful = true;
                 continue;
             };
             if path.contains(&at.value.as_str()) {
                 self.cycle(file, at, path, findings);
+                preset.is_doubtful = true;
                 continue;
             }
             path.push(&at.value);

@@ -1,13 +1,13 @@
 //! Shares, typed, with their clients and where each mounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use desired::{AbsPath, NodeName};
 use ipnet::Ipv4Net;
 
 use super::network::{cidr, secret};
-use super::node::{DraftNodes, address};
+use super::node::{DraftNode, DraftNodes, address};
 use super::place::{Findings, Place};
 use super::selection::Selection;
 use crate::finding::rules::{node as node_rule, share as rule};
@@ -17,19 +17,24 @@ use crate::spec::{At, ClusterSpec, ShareKind, ShareSpec, Via};
 /// Seconds a mount may take unless a share says otherwise (FIELD M3).
 const MOUNT_TIMEOUT_SECS: u32 = 30;
 
-/// Shares by name.
+/// Shares by name, and the names of those that were not understood as a whole: where they are mounted, nobody can say.
 pub(crate) fn shares(
     spec: &ClusterSpec,
     selection: &Selection,
     nodes: &DraftNodes,
     lan: Ipv4Net,
     findings: &mut Findings,
-) -> BTreeMap<String, Share> {
+) -> (BTreeMap<String, Share>, BTreeSet<String>) {
     let resolver = Resolver { selection, nodes, lan };
-    spec.shares
-        .iter()
-        .map(|(name, share)| (name.value.clone(), resolver.share(name, share, findings)))
-        .collect()
+    let (mut shares, mut doubtful) = (BTreeMap::new(), BTreeSet::new());
+    for (name, share) in &spec.shares {
+        let told = findings.told();
+        shares.insert(name.value.clone(), resolver.share(name, share, findings));
+        if findings.told() > told || share.clients.is_empty() {
+            doubtful.insert(name.value.clone());
+        }
+    }
+    (shares, doubtful)
 }
 
 struct Resolver<'a> {
@@ -54,7 +59,7 @@ impl Resolver<'_> {
             server,
             protocol_version: text(&spec.protocol_version)
                 .unwrap_or_else(|| default_protocol(spec.kind.value).to_owned()),
-            read_only: spec.read_only,
+            read_only: spec.read_only.as_ref().is_some_and(|at| at.value),
             soft: spec.soft,
             user: text(&spec.user),
             password: spec.password.as_ref().and_then(|at| secret(at, findings)),
@@ -115,29 +120,42 @@ impl Resolver<'_> {
         findings: &mut Findings,
     ) -> Vec<Client> {
         let mut points: BTreeMap<&NodeName, &At<String>> = BTreeMap::new();
+        let told = findings.told();
         for (who, point) in &spec.mount_points {
             let chosen = self.selection.one(who, findings);
             points.extend(chosen.iter().map(|node| (node, point)));
         }
+        // A misspelt name leaves some client on the common mount point; that was not meant.
+        let points_are_known = findings.told() == told;
         let mut clients = Vec::new();
-        for node in self.selection.of(&spec.clients, findings) {
+        let told = findings.told();
+        let chosen = self.selection.of(&spec.clients, findings);
+        let clients_are_known = findings.told() == told && !spec.clients.is_empty();
+        for node in chosen {
             if *server == ShareServer::Node(node.clone()) {
                 continue;
             }
-            let point = points.get(&node).copied().or(spec.mount_point.as_ref());
+            let own = points.get(&node).copied();
+            if own.is_none() && !points_are_known {
+                continue;
+            }
+            let point = own.or(spec.mount_point.as_ref());
             let Some(point) = point else {
                 let message = format!("`{node}` mounts `{}`, but nothing says where", name.value);
                 findings.at(&rule::NO_MOUNT_POINT, Place::of(name), message);
                 continue;
             };
-            let family = self.nodes.get(&node).map_or(OsFamily::Debian, |draft| draft.node.os.family);
-            if mount_point(point, family, findings) {
+            let family = self.nodes.get(&node).and_then(DraftNode::family);
+            if family.is_none_or(|family| mount_point(point, family, findings)) {
                 clients.push(Client { node, mount_point: point.value.clone() });
             }
         }
         for who in spec.mount_points.keys() {
             let stray = self.selection.one(who, findings);
-            if !stray.is_empty() && !stray.iter().any(|node| self.is_client(spec, node, findings)) {
+            if clients_are_known
+                && !stray.is_empty()
+                && !stray.iter().any(|node| self.is_client(spec, node, findings))
+            {
                 let message = format!("`{}` is not a client of `{}`", who.value, name.value);
                 findings.at(&rule::STRAY_MOUNT_POINT, Place::of(who), message);
             }

@@ -39,7 +39,7 @@ pub struct ShareSpec {
     pub protocol_version: Option<At<String>>,
     /// Clients may only read.
     #[serde(default)]
-    pub read_only: bool,
+    pub read_only: Option<At<bool>>,
     /// Give up instead of waiting for the server; only for read-only shares (FIELD M15).
     #[serde(default)]
     pub soft: bool,
