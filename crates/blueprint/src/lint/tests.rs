@@ -247,6 +247,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("RS806", "", "[registries.\"https://ghcr.io\"]\nhttp = true\n"),
     ("RS807", "", "[registries.\"ghcr.io\"]\nuser = \"me\"\n"),
+    ("RS807", "", "[registries.\"ghcr.io\"]\npassword = \"env:GHCR\"\n"),
+    ("RS807", "", "[registries.\"ghcr.io\"]\nuser = \"\"\npassword = \"env:GHCR\"\n"),
+    ("RS807", "", "[registries.\"ghcr.io\"]\nuser = \"\"\n"),
     ("RS808", "", "[[mirrors]]\nfrom = \"https://github.com\"\nto = \"https://mirror.example/\"\n"),
     ("RS809", "[versions]", "[images]\nrepository = \"ghcr.io/Me\"\n[versions]"),
 ];

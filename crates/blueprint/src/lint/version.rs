@@ -4,7 +4,7 @@ use super::Context;
 use crate::finding::rules::{trust, version as rule};
 use crate::model::Orchestrator;
 use crate::resolve::place::{Findings, Place};
-use crate::spec::At;
+use crate::spec::{At, RegistrySpec};
 
 pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
     for (name, at) in &context.spec.versions {
@@ -92,11 +92,23 @@ fn registries(context: &Context<'_>, findings: &mut Findings) {
             }
             login(at, findings);
         }
-        if registry.user.is_some() != registry.password.is_some() {
-            let message = format!("the login of `{}` lacks its other half", host.value);
-            findings.at(&rule::REGISTRY_PASSWORD, Place::of(host), message);
-        }
+        login_halves(host, registry, findings);
     }
+}
+
+/// A user of no letters is none; what stands for a password is judged as a reference.
+fn login_halves(host: &At<String>, registry: &RegistrySpec, findings: &mut Findings) {
+    let user = registry.user.as_ref().filter(|at| !at.value.is_empty() || at.span.is_empty());
+    let (there, lacking) = match (user, &registry.password) {
+        (Some(user), None) => (Place::of(user), "password"),
+        (None, Some(password)) => (Place::of(password), "user"),
+        (None, None) if registry.user.is_some() => (Place::of(host), "user"),
+        _ => return,
+    };
+    let message = format!("the login of `{}` has no {lacking}", host.value);
+    findings
+        .at(&rule::REGISTRY_PASSWORD, there, message)
+        .help(format!("add `{lacking}` to [registries.\"{}\"], or take the login out", host.value));
 }
 
 fn login(at: &At<String>, findings: &mut Findings) {

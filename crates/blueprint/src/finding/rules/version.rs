@@ -47,8 +47,8 @@ rules! {
     }
     REGISTRY_PASSWORD Error "RS807" "registry-login" {
         title: "A registry login has a user and a password",
-        why: "With one of them the registry answers 401.",
-        bad: "user = \"me\" without password",
+        why: "Half a login is none: the registry refuses it with 401, or takes the node for a stranger and says that the image does not exist.",
+        bad: "user = \"me\" without password, password without user, or user = \"\"",
         fix: "Write both or neither.",
         source: "k3s: private registry"
     }
