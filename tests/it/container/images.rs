@@ -12,8 +12,8 @@ use tests::lab::{Lab, Need};
 use tests::programs::{answering, bootstrap, said};
 use tests::ring::{Ring, Trial};
 
-const ARCHES: [&str; 2] = ["amd64", "arm64"];
-const IMAGES: [&str; 2] = ["bundle", "node-tools"];
+pub const ARCHES: [&str; 2] = ["amd64", "arm64"];
+pub const IMAGES: [&str; 2] = ["bundle", "node-tools"];
 
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Engine, Need::Registry, Need::Skopeo, Need::OtherArch];
@@ -79,9 +79,9 @@ fn rivals(lab: &Lab) -> anyhow::Result<()> {
 }
 
 /// Path → mode and digest.
-type Files = BTreeMap<String, (u32, String)>;
+pub type Files = BTreeMap<String, (u32, String)>;
 
-fn similar(ours: &Files, theirs: &Files) -> anyhow::Result<()> {
+pub fn similar(ours: &Files, theirs: &Files) -> anyhow::Result<()> {
     ensure!(ours.keys().eq(theirs.keys()), "other files:\n{:#?}\n{:#?}", ours.keys(), theirs.keys());
     for (path, ours) in ours {
         ensure!(Some(ours) == theirs.get(path), "{path}: {ours:?}, buildx: {:?}", theirs.get(path));
@@ -90,7 +90,7 @@ fn similar(ours: &Files, theirs: &Files) -> anyhow::Result<()> {
 }
 
 /// What each platform of a layout holds, unpacked by tar.
-fn contents(layout: &Layout) -> anyhow::Result<BTreeMap<String, (Files, ImageConfig)>> {
+pub fn contents(layout: &Layout) -> anyhow::Result<BTreeMap<String, (Files, ImageConfig)>> {
     let mut contents = BTreeMap::new();
     for (_, manifest) in layout.manifests()? {
         let config: ImageConfig = layout.document(&manifest.config)?;

@@ -1,5 +1,6 @@
 //! A real engine and a real registry.
 
+mod by_hand;
 mod engine;
 mod images;
 
@@ -7,5 +8,5 @@ use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [engine::trials(), images::trials()].into_iter().flatten().collect()
+    [engine::trials(), images::trials(), by_hand::trials()].into_iter().flatten().collect()
 }
