@@ -5,6 +5,7 @@
 
 pub mod chezmoi;
 pub mod engine;
+pub mod k3s;
 pub mod mise;
 pub mod mounts;
 pub mod shell;

@@ -59,6 +59,8 @@ const PLUGINS: [&str; 4] = [
     "/usr/local/libexec/docker/cli-plugins",
     "/usr/local/lib/docker/cli-plugins",
 ];
+/// Debian's own keys, from the package debian-archive-keyring.
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const DOCKER: &[Package] =
     &[newer("docker.io", "trixie"), newer("containerd", "trixie"), package("iptables")];
 
@@ -192,6 +194,40 @@ pub fn install(
     install.run().map(|_| ()).map_err(failed)
 }
 
+/// The package lists of one suite of Debian, to be asked through the configuration whose path is returned. They know
+/// nothing of what is installed here.
+///
+/// # Errors
+/// If apt or Debian's keys are not there, fetching is not allowed, or it failed.
+pub fn lists(permission: &Permission, suite: &str, talk: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+    let fix = "sudo apt-get install -y debian-archive-keyring";
+    if find_program("apt-cache").is_none() || !Path::new(KEYS).exists() {
+        return Err(Missing::new("no apt with Debian's keys here", fix));
+    }
+    let folder = format!("apt-{suite}");
+    let path = configuration(&permission.folder, &folder, &[suite], "Dir::State::status \"/dev/null\";\n")?;
+    let asked = |program: &str, arguments: &[&str]| {
+        let call = Invocation::new(program).args(arguments.iter().copied()).env("APT_CONFIG", &path);
+        call.timeout(Duration::from_secs(300)).run()
+    };
+    let holds_names =
+        || asked("apt-cache", &["pkgnames", "bash"]).is_ok_and(|said| said.text().contains("bash"));
+    if holds_names() {
+        return Ok(path);
+    }
+    if !permission.install {
+        return Err(Missing::new("not fetched yet", "cargo xtask test fetches it"));
+    }
+    talk(&format!("apt: fetching the package lists of Debian {suite}"));
+    let update = asked("apt-get", &["-q", "update"]);
+    update.map_err(|error| Missing::new(format!("apt failed: {error}"), "look at the message"))?;
+    if holds_names() {
+        Ok(path)
+    } else {
+        Err(Missing::new("the package lists are empty", "delete the lab's folder"))
+    }
+}
+
 /// The line a person types instead of us.
 fn by_hand(configuration: Option<&Path>, packages: &[String]) -> String {
     let packages = packages.join(" ");
@@ -207,8 +243,14 @@ fn by_hand(configuration: Option<&Path>, packages: &[String]) -> String {
 /// Writes the private lists and the configuration that points to them.
 fn private_lists(lab: &Path, distribution: &Distribution) -> Result<Option<PathBuf>, Missing> {
     let suites = distribution.suites();
-    let Some(own) = suites.first() else { return Ok(None) };
-    let apt = lab.join("apt");
+    if suites.is_empty() { Ok(None) } else { configuration(lab, "apt", &suites, "").map(Some) }
+}
+
+/// Writes lists of these suites and the configuration that points to them into a folder of the lab; the first suite is
+/// the one packages come from unless another is named, and `further` lines of configuration are added.
+fn configuration(lab: &Path, folder: &str, suites: &[&str], further: &str) -> Result<PathBuf, Missing> {
+    let own = suites.first().copied().unwrap_or_default();
+    let apt = lab.join(folder);
     for needed in ["lists/partial", "cache/archives/partial"] {
         super::folder(&apt.join(needed))?;
     }
@@ -216,14 +258,14 @@ fn private_lists(lab: &Path, distribution: &Distribution) -> Result<Option<PathB
         .canonicalize()
         .map_err(|error| Missing::new(format!("{}: {error}", apt.display()), "look there"))?;
     let mirror = mirror(&own_sources()).unwrap_or_else(|| "http://deb.debian.org/debian".to_owned());
-    let signed = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
+    let signed = format!("signed-by={KEYS}");
     let sources: String =
         suites.iter().map(|suite| format!("deb [{signed}] {mirror} {suite} main\n")).collect();
     let folder = apt.display();
     let configuration = format!(
         "Dir::Etc::sourcelist \"{folder}/sources.list\";\nDir::Etc::sourceparts \"-\";\nDir::State::lists \"{folder}/lists\";\n\
          Dir::Cache \"{folder}/cache\";\nAPT::Default-Release \"{own}\";\nAcquire::Languages \"none\";\n\
-         Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\nDPkg::Lock::Timeout \"300\";\n"
+         Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\nDPkg::Lock::Timeout \"300\";\n{further}"
     );
     let path = apt.join("apt.conf");
     for (name, text) in [(apt.join("sources.list"), sources), (path.clone(), configuration)] {
@@ -231,7 +273,7 @@ fn private_lists(lab: &Path, distribution: &Distribution) -> Result<Option<PathB
             Missing::new(format!("write {}: {error}", name.display()), "free space or set ROOTSTOCK_LAB")
         })?;
     }
-    Ok(Some(path))
+    Ok(path)
 }
 
 /// All sources of the machine as one text.

@@ -30,6 +30,8 @@ pub enum Need {
     Skopeo,
     /// `crane`, another one.
     Crane,
+    /// The package lists of Debian 13, for questions; nothing is installed from them.
+    DebianLists,
     /// The real mise, from npm.
     Mise,
     /// The real chezmoi, built from its Go module.
@@ -106,6 +108,13 @@ impl Lab {
             registry: None,
         };
         lab.find_packaged(permission, needs, talk);
+        if needs.contains(&Need::DebianLists) {
+            let found = apt::lists(permission, "trixie", talk);
+            if let Some(path) = lab.take(Need::DebianLists, found) {
+                lab.programs.insert("debian-lists", path);
+                lab.programs.insert("apt-cache", PathBuf::from("apt-cache"));
+            }
+        }
         if needs.contains(&Need::Mise) {
             let found = tools::mise(permission, talk);
             lab.keep(Need::Mise, "mise", found);

@@ -3,7 +3,9 @@
 mod commands;
 mod fetch;
 mod homes;
+mod k3s;
 mod mounts;
+mod packages;
 mod readers;
 mod rendered;
 
@@ -15,7 +17,9 @@ pub fn trials() -> Vec<Trial> {
         commands::trials(),
         fetch::trials(),
         homes::trials(),
+        k3s::trials(),
         mounts::trials(),
+        packages::trials(),
         readers::trials(),
         rendered::trials(),
     ];

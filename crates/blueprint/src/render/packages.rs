@@ -1,7 +1,8 @@
 //! Packages: what families need, in the names each distribution's release gives it (FIELD D5).
 //!
 //! In: needs, by purpose. Out: one [`Want::Packages`] with names of the node's own distribution; several of them on a node
-//! become one. A family never writes a package's name; it adds a need and its row here.
+//! become one. A family never writes a package's name; it adds a need and its row here. Names for Debian 13 are asked of a
+//! real apt; those of Ubuntu and Fedora are as their own package pages give them (docs/decisions/0031-package-names.md).
 
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
 
@@ -44,6 +45,29 @@ pub enum Need {
     Raid,
     /// Cockpit's web interface.
     Cockpit,
+}
+
+impl Need {
+    /// Every need.
+    pub const ALL: [Self; 17] = [
+        Self::Certificates,
+        Self::Curl,
+        Self::Docker,
+        Self::Buildx,
+        Self::Podman,
+        Self::CifsClient,
+        Self::NfsClient,
+        Self::NfsServer,
+        Self::SmbServer,
+        Self::Iscsi,
+        Self::Cryptsetup,
+        Self::ExtraModules,
+        Self::TimeSync,
+        Self::TimeZones,
+        Self::RootlessDocker,
+        Self::Raid,
+        Self::Cockpit,
+    ];
 }
 
 /// The packages that answer `need` on `os`, or nothing where the system has it already.
