@@ -1,7 +1,7 @@
-//! k3s's own reading of its settings: `config.yaml`, then `config.yaml.d/` (FIELD K26).
+//! Our reading, by k3s's rules, of its settings: `config.yaml`, then `config.yaml.d/` (FIELD K26).
 //!
 //! In: texts, or a node's `/etc/rancher/k3s`. Out: what k3s uses in the end, and a remark where a later file takes
-//! entries of a list away. Written after k3s's page on its configuration file; the program itself is not asked.
+//! entries of a list away. Written after the rules in FIELD K26; the program itself is not asked.
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -74,7 +74,7 @@ pub fn merge(files: &[(String, String)]) -> anyhow::Result<Effective> {
     Ok(all)
 }
 
-/// A single value counts as a list of one.
+/// A single value counts as a list of one; the rules don't say so, it is the reading that loses nothing.
 fn entries(value: Value) -> Vec<Value> {
     match value {
         Value::Array(list) => list,

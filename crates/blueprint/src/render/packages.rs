@@ -2,7 +2,7 @@
 //!
 //! In: needs, by purpose. Out: one [`Want::Packages`] with names of the node's own distribution; several of them on a node
 //! become one. A family never writes a package's name; it adds a need and its row here. Names for Debian 13 are asked of a
-//! real apt; those of Ubuntu and Fedora are as their own package pages give them (docs/decisions/0031-package-names.md).
+//! real apt; those of Ubuntu, Fedora and older Debians were never asked of an archive (docs/decisions/0031-package-names.md).
 
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
 
