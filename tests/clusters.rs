@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use blueprint::model::{Model, Pin, Pins};
 use blueprint::parse::Source;
 use blueprint::resolve::{Profile, Resolution, resolve};
-use desired::{Arch, FileSet, Mode};
+use desired::{Arch, FileSet, Mode, Pinned};
 use std::path::Path;
 
 /// Artifacts that families ask the lock for.
@@ -75,8 +75,7 @@ pub fn stand_in_pins(model: &Model) -> anyhow::Result<Pins> {
                 version: version(model, name.as_str()),
                 file: name.to_string(),
                 mode: Mode::EXECUTABLE,
-                digest: format!("sha256:{}", "0".repeat(64)).parse()?,
-                size: None,
+                pinned: Pinned::File { digest: format!("sha256:{}", "0".repeat(64)).parse()?, size: None },
             };
             pins.insert((name, arch), pin);
         }

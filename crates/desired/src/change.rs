@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::{Pinned, TakenOut};
 use crate::block::whole_lines;
 use crate::observed::{Access, Answer, Block, Entry, Observed};
 use crate::resource::{Owner, ResourceId, Want};
@@ -135,9 +136,10 @@ pub fn compare(want: &Want, observed: &Observed) -> Change {
         (Want::SecretFile { mode, owner, .. }, Observed::SecretFile { entry, wanted }) => {
             found.secret_file(entry, *mode, owner, wanted);
         }
-        (Want::Artifact { mode, digest, size, .. }, Observed::Artifact { entry }) => {
-            found.file(entry, *mode, &Owner::root(), digest, *size);
-        }
+        (Want::Artifact { mode, pinned, .. }, Observed::Artifact { entry, taken_out }) => match pinned {
+            Pinned::File { digest, size } => found.file(entry, *mode, &Owner::root(), digest, *size),
+            Pinned::Downloads(_) => found.out_of_a_download(entry, *mode, pinned, taken_out),
+        },
         (Want::ManagedBlock { content, .. }, Observed::ManagedBlock { block }) => found.block(block, content),
         (Want::Unit { enabled, active, .. }, Observed::Unit { enabled: at_boot, masked, active: now }) => {
             found.exists(*at_boot || *now == Answer::Known(true) || !(*enabled || *active));
@@ -254,6 +256,25 @@ impl Found {
             }
             Answer::Known(_) => {}
             Answer::Unknown { why } => self.unknown(why),
+        }
+    }
+    /// A file whose own digest nobody knows but the node that took it out of a download.
+    fn out_of_a_download(
+        &mut self,
+        seen: &Entry,
+        mode: Mode,
+        pinned: &Pinned,
+        taken_out: &Answer<Option<TakenOut>>,
+    ) {
+        let Entry::File { access, digest, .. } = seen else {
+            return self.replace(seen, mode, &Owner::root(), Some(&pinned.to_string()));
+        };
+        self.access(access, mode, &Owner::root());
+        match (digest, taken_out, pinned) {
+            (Answer::Unknown { why }, ..) | (_, Answer::Unknown { why }, _) => self.unknown(why),
+            (Answer::Known(file), Answer::Known(Some(note)), Pinned::Downloads(downloads))
+                if note.vouches(file, downloads) => {}
+            (Answer::Known(file), ..) => self.differ("content", Some(file.short()), &pinned.to_string()),
         }
     }
     fn secret_file(&mut self, seen: &Entry, mode: Mode, owner: &Owner, wanted: &Answer<Digest>) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Pinned;
 use crate::types::{Arch, ArtifactName, ByteSize, ClusterName, Digest, NodeName};
 
 /// The version of this form.
@@ -76,11 +77,8 @@ pub struct ArtifactRow {
     pub version: String,
     /// For which arch.
     pub arch: Arch,
-    /// How many bytes, when known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<ByteSize>,
-    /// What its bytes are.
-    pub digest: Digest,
+    /// What its bytes are held against.
+    pub pinned: Pinned,
     /// Where it is.
     pub presence: Presence,
     /// Where it comes from, in the order sources are tried.

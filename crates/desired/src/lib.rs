@@ -4,6 +4,7 @@
 //! function from desired and observed to a change, the plan, file sets and the manifest of a bundle.
 //! This crate reaches nothing outside itself.
 
+pub mod artifact;
 pub mod block;
 pub mod change;
 pub mod cluster_manifest;
@@ -15,6 +16,7 @@ pub mod plan;
 pub mod resource;
 pub mod types;
 
+pub use artifact::Pinned;
 pub use fileset::{FileEntry, FileSet};
 pub use types::{
     AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName, SecretReference,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::TakenOut;
 use crate::resource::Want;
 use crate::types::{ByteSize, Digest};
 
@@ -145,6 +146,8 @@ pub enum Observed {
     Artifact {
         /// What lies there.
         entry: Entry,
+        /// The node's note of the download it was taken out of; looked for where the resource is pinned by that alone.
+        taken_out: Answer<Option<TakenOut>>,
     },
     /// A systemd unit.
     Unit {
@@ -185,7 +188,7 @@ impl Observed {
                 Self::SecretFile { entry, wanted: Answer::unknown("secrets are read on the node") }
             }
             Want::ManagedBlock { .. } => Self::ManagedBlock { block: Block::NoFile },
-            Want::Artifact { .. } => Self::Artifact { entry },
+            Want::Artifact { .. } => Self::Artifact { entry, taken_out: Answer::Known(None) },
             Want::Unit { .. } => Self::Unit { enabled: false, masked: false, active: Answer::Known(false) },
             Want::NodeMetadata { .. } => Self::Unseen { why: Self::NODE_METADATA.to_owned() },
             Want::Run { .. } => Self::Unseen { why: Self::RUN.to_owned() },

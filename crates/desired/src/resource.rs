@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AbsPath, ArtifactName, ByteSize, Digest, Mode, NodeName, SecretReference, UnitName};
+use crate::artifact::Pinned;
+use crate::types::{AbsPath, ArtifactName, Mode, NodeName, SecretReference, UnitName};
 
 /// A resource's name, `kind:key` (`file:/etc/hosts`), unique on its node; made by [`Resource::new`] alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -173,11 +174,8 @@ pub enum Want {
         artifact: ArtifactName,
         /// Its file in the bundle's folder of that name.
         file: String,
-        /// What its bytes must be.
-        digest: Digest,
-        /// How many bytes, when the lock knows.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        size: Option<ByteSize>,
+        /// What its bytes are held against.
+        pinned: Pinned,
     },
     /// A systemd unit's state.
     Unit {

@@ -12,7 +12,9 @@ mod print;
 mod reconcile;
 mod wanted;
 
-use desired::{Arch, ArtifactName, ByteSize, Digest, Mode};
+use std::collections::BTreeSet;
+
+use desired::{Arch, ArtifactName, ByteSize, Digest, Mode, Pinned};
 
 use crate::model::{Pin, Pins};
 
@@ -29,7 +31,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// What render needs of it; an entry whose own digest is not known yet is left out, so whoever needs it says so.
+    /// What render needs of it; an entry without pin is left out, so whoever needs it says so.
     #[must_use]
     pub fn pins(&self) -> Pins {
         let of = |entry: &Entry| {
@@ -37,8 +39,7 @@ impl Lock {
                 version: entry.version.clone(),
                 file: entry.file.clone(),
                 mode: entry.mode,
-                digest: entry.digest.clone()?,
-                size: entry.size.map(ByteSize),
+                pinned: entry.pinned()?,
             };
             let arches = Arch::ALL.into_iter().filter(|arch| entry.is_for(*arch));
             Some(arches.map(|arch| ((entry.name.clone(), arch), pin.clone())).collect::<Vec<_>>())
@@ -83,6 +84,23 @@ impl Entry {
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.digest.is_some() || self.sources.iter().any(|source| source.digest.is_some())
+    }
+    /// What a node holds the file against: its own digest, or those of the downloads it could take it out of.
+    #[must_use]
+    pub fn pinned(&self) -> Option<Pinned> {
+        if let Some(digest) = self.digest.clone() {
+            return Some(Pinned::File { digest, size: self.size.map(ByteSize) });
+        }
+        let downloads: BTreeSet<Digest> =
+            self.sources_for_nodes().filter_map(|source| source.digest.clone()).collect();
+        (!downloads.is_empty()).then_some(Pinned::Downloads(downloads))
+    }
+    /// The sources a node can ask with nothing but curl, and whose bytes it can verify.
+    pub fn sources_for_nodes(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(|source| {
+            let is_web = matches!(source.url, SourceUrl::Https(_) | SourceUrl::Http(_));
+            is_web && (self.digest.is_some() || source.digest.is_some())
+        })
     }
     /// Whether a bundle for `arch` holds it.
     #[must_use]

@@ -252,11 +252,23 @@ fn render_is_given_what_is_pinned_and_nothing_else() {
     .unwrap()
     .as_lock();
     let arm = lock.pins().get("k3s", Arch::Arm64).cloned().unwrap();
-    assert_eq!(arm.size.map(|size| size.0), Some(71_368_866));
+    assert_eq!(arm.pinned.size().map(|size| size.0), Some(71_368_866));
     // One file for both arches is a pin of each.
     assert!(Arch::ALL.iter().all(|arch| lock.pins().get("k3s-install-script", *arch).is_some()));
     for entry in &mut lock.entries {
         entry.digest = None;
     }
     assert_eq!(lock.pins().iter().count(), 0);
+}
+
+#[test]
+fn a_node_is_told_the_downloads_it_can_ask_for_where_the_file_itself_is_not_pinned() {
+    let lock = reconcile(&[want("mise", "2026.9.15")], &Lock::default(), &Update::Nothing).unwrap().as_lock();
+    let arm = &lock.pins().get("mise", Arch::Arm64).cloned().unwrap();
+    let download = "254f60912e73c9420f03be8bab90ac80c0056db6826814b1a91cb4a0f872c1db";
+    let digest: desired::Digest = format!("sha256:{download}").parse().unwrap();
+    // The npm package has no pin, and a node has no npm.
+    assert_eq!(arm.pinned, desired::Pinned::Downloads([digest].into()));
+    let amd = lock.pins().get("mise", Arch::Amd64).cloned().unwrap();
+    assert_eq!(amd.pinned.size(), Some(desired::ByteSize(150_884_912)), "its own digest is known");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use desired::{Arch, ArtifactName, ByteSize, Digest, Mode};
+use desired::{Arch, ArtifactName, Mode, Pinned};
 
 /// One pinned file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +13,8 @@ pub struct Pin {
     pub file: String,
     /// Permission bits it is installed with.
     pub mode: Mode,
-    /// What its bytes must be.
-    pub digest: Digest,
-    /// How many bytes, when known.
-    pub size: Option<ByteSize>,
+    /// What its bytes are held against.
+    pub pinned: Pinned,
 }
 
 /// The pins of a cluster by artifact and arch; only a lock makes them.

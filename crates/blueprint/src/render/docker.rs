@@ -148,8 +148,7 @@ fn compose(model: &Model, node: &Node, pins: &Pins) -> Result<Option<Resource>, 
         mode: pin.mode,
         artifact,
         file: pin.file.clone(),
-        digest: pin.digest.clone(),
-        size: pin.size,
+        pinned: pin.pinned.clone(),
     })))
 }
 

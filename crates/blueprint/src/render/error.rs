@@ -33,6 +33,19 @@ pub enum RenderError {
         /// The node that needs it.
         node: NodeName,
     },
+    /// A script would compare a file with its digest, but only the download it comes in is pinned.
+    #[error(
+        "render {what} of {node}: only the download that holds {artifact} is pinned, and the script needs the digest of the \
+         program itself; run `cargo xtask lock --update {artifact}` where a source can be reached"
+    )]
+    PinnedByDownload {
+        /// The script.
+        what: &'static str,
+        /// The artifact.
+        artifact: &'static str,
+        /// The node.
+        node: NodeName,
+    },
     /// A template failed; its message never shows values.
     #[error("render template {template}: {source}")]
     Template {

@@ -25,6 +25,7 @@ pub fn model() -> Model {
         domain: None,
         internal_domain: None,
         timezone: "Etc/UTC".to_owned(),
+        allow_http: false,
         admin_user: "ada".to_owned(),
         orchestrator: Orchestrator::Compose,
         dotfiles: None,

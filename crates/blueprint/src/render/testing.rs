@@ -22,6 +22,7 @@ pub fn model() -> Model {
         domain: None,
         internal_domain: None,
         timezone: "Europe/Berlin".to_owned(),
+        allow_http: false,
         admin_user: "operator".to_owned(),
         orchestrator: Orchestrator::K3s,
         dotfiles: None,
@@ -104,8 +105,10 @@ pub fn pins() -> Pins {
                     version: version.to_owned(),
                     file: file.to_owned(),
                     mode: Mode::EXECUTABLE,
-                    digest: desired::Digest::sha256_of(format!("{artifact} {arch}").as_bytes()),
-                    size: None,
+                    pinned: desired::Pinned::File {
+                        digest: desired::Digest::sha256_of(format!("{artifact} {arch}").as_bytes()),
+                        size: None,
+                    },
                 },
             );
         }

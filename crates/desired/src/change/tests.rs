@@ -46,6 +46,39 @@ fn files() {
 }
 
 #[test]
+fn artifacts_by_their_own_digest_or_by_the_note_of_their_download() {
+    let digest = |text: &str| Digest::sha256_of(text.as_bytes());
+    let want = |pinned| Want::Artifact {
+        path: "/usr/local/bin/mise".parse().unwrap(),
+        mode: Mode::EXECUTABLE,
+        artifact: "mise".parse().unwrap(),
+        file: "mise".to_owned(),
+        pinned,
+    };
+    let seen = |entry, taken_out| Observed::Artifact { entry, taken_out };
+    let none = || Answer::Known(None);
+    let own = want(Pinned::File { digest: digest("abc"), size: None });
+    expect(&own, seen(seen_file(0o755, "abc"), none()), Action::None, "");
+    let other = "content 3 B a52d159f262b → ba7816bf8f01";
+    expect(&own, seen(seen_file(0o755, "abd"), none()), Action::Update, other);
+
+    let through = want(Pinned::Downloads([digest("tgz")].into()));
+    let note = |download: &str, file: &str| {
+        Answer::Known(Some(TakenOut { download: digest(download), digest: digest(file) }))
+    };
+    let check = |entry, taken_out, action, text: &str| expect(&through, seen(entry, taken_out), action, text);
+    let wanted = format!("out of {}", digest("tgz").short());
+    check(Entry::Absent, none(), Action::Create, &format!("mode 0755, content {wanted}"));
+    check(seen_file(0o755, "abc"), note("tgz", "abc"), Action::None, "");
+    check(seen_file(0o644, "abc"), note("tgz", "abc"), Action::Update, "mode 0644 → 0755");
+    let again = format!("content ba7816bf8f01 → {wanted}");
+    check(seen_file(0o755, "abc"), none(), Action::Update, &again);
+    check(seen_file(0o755, "abc"), note("old release", "abc"), Action::Update, &again);
+    check(seen_file(0o755, "abc"), note("tgz", "abd"), Action::Update, &again);
+    check(seen_file(0o755, "abc"), Answer::unknown("no permission"), Action::Unknown, "no permission");
+}
+
+#[test]
 fn secret_files_show_neither_content_nor_digest() {
     let want = Want::SecretFile {
         path: "/etc/token".parse().unwrap(),

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BundlePath;
+use crate::artifact::Pinned;
 use crate::types::{ArtifactName, ByteSize, Digest, Mode};
 
 /// One place a deferred artifact can be had from.
@@ -43,4 +44,19 @@ pub struct Deferred {
     pub size: Option<ByteSize>,
     /// Where to get it, best first.
     pub sources: Vec<DeferredSource>,
+}
+
+impl Deferred {
+    /// Whether a resource with this pin gets from here what it wants, whichever source answers.
+    pub(super) fn agrees_with(&self, pinned: &Pinned) -> bool {
+        match pinned {
+            Pinned::File { digest, .. } => self.digest.as_ref() == Some(digest),
+            Pinned::Downloads(digests) => {
+                self.digest.is_none()
+                    && self.sources.iter().all(|source| {
+                        source.digest.as_ref().is_some_and(|download| digests.contains(download))
+                    })
+            }
+        }
+    }
 }

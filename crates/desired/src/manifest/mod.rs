@@ -175,18 +175,17 @@ impl BundleManifest {
     /// bytes. None for every other kind.
     #[must_use]
     pub fn lacks(&self, want: &Want) -> Option<String> {
-        let Want::Artifact { artifact, file, digest, .. } = want else { return None };
+        let Want::Artifact { artifact, file, pinned, .. } = want else { return None };
         let Ok(path) = BundlePath::artifact(artifact, file) else {
             return Some(format!("artifact {artifact} has no usable file name"));
         };
         let deferred = self.deferred.iter().find(|deferred| deferred.path == path);
-        let pinned = match (self.files.get(&path), deferred) {
-            (Some(record), _) => Some(&record.digest),
-            (None, Some(deferred)) => deferred.digest.as_ref(),
+        let agrees = match (self.files.get(&path), deferred) {
+            (Some(record), _) => pinned.file_digest() == Some(&record.digest),
+            (None, Some(deferred)) => deferred.agrees_with(pinned),
             (None, None) => return Some(format!("{path} is neither in the bundle nor deferred")),
         };
-        let differs = pinned.is_some_and(|pinned| pinned != digest);
-        differs.then(|| format!("{path} has another digest in the resources than in the manifest"))
+        (!agrees).then(|| format!("{path} has another digest in the resources than in the manifest"))
     }
 
     /// Every difference to the files that were found, in path order.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::artifact::Pinned;
 use crate::types::{ByteSize, Digest};
 
 fn manifest() -> BundleManifest {
@@ -90,16 +91,29 @@ fn resources_get_the_bytes_they_were_pinned_to() {
         mode: Mode::EXECUTABLE,
         artifact: artifact.parse().unwrap(),
         file: file.to_owned(),
-        digest: Digest::sha256_of(bytes.as_bytes()),
-        size: None,
+        pinned: Pinned::File { digest: Digest::sha256_of(bytes.as_bytes()), size: None },
     };
-    let manifest = manifest();
+    let mut manifest = manifest();
     assert_eq!(manifest.lacks(&want("mise", "mise", "mise")), None);
     assert_eq!(manifest.lacks(&want("k3s", "k3s-arm64", "k3s")), None);
     assert!(manifest.lacks(&want("k3s", "k3s-arm64", "evil")).unwrap().contains("another digest"));
     assert!(
         manifest.lacks(&want("k3s", "k3s", "k3s")).unwrap().contains("neither in the bundle nor deferred")
     );
+    let out_of = |text: &str| {
+        let mut want = want("k3s", "k3s-arm64", "");
+        let Want::Artifact { pinned, .. } = &mut want else { unreachable!("made above") };
+        *pinned = Pinned::Downloads([Digest::sha256_of(text.as_bytes())].into());
+        want
+    };
+    let other =
+        Some("artifacts/k3s/k3s-arm64 has another digest in the resources than in the manifest".to_owned());
+    assert_eq!(manifest.lacks(&out_of("tgz")), other, "the file's own digest is known and must be used");
+    manifest.deferred[0].digest = None;
+    manifest.deferred[0].sources[0].digest = Some(Digest::sha256_of(b"tgz"));
+    assert_eq!(manifest.lacks(&out_of("tgz")), None);
+    assert_eq!(manifest.lacks(&out_of("evil")), other);
+    assert_eq!(manifest.lacks(&want("k3s", "k3s-arm64", "k3s")), other);
 }
 
 #[test]

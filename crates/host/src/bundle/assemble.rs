@@ -15,7 +15,9 @@ use desired::{Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, 
 use super::BundleError;
 use crate::archive::tar::Entry;
 use crate::archive::{Options, Sums, pack_file};
+use crate::cache::CachedFile;
 use crate::cargo_build::Program;
+use crate::verified::Verified;
 
 /// An artifact whose bytes were verified and lie on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +28,8 @@ pub struct Included {
     pub file: String,
     /// Permission bits it gets.
     pub mode: Mode,
-    /// Where the bytes lie.
-    pub path: PathBuf,
-    /// How many.
-    pub size: ByteSize,
-    /// Their SHA-256.
-    pub digest: Digest,
+    /// Its bytes.
+    pub content: Verified<CachedFile>,
 }
 
 /// Everything that goes into a bundle.
@@ -84,8 +82,9 @@ fn lay_out(contents: &Contents) -> Result<(BundleManifest, Vec<Entry>), BundleEr
     let mut layout = Layout::default();
     let Program { arch, path, size, digest } = &contents.program;
     layout.file(&BundlePath::program(), Mode::EXECUTABLE, path, *size, digest)?;
-    for Included { artifact, file, mode, path, size, digest } in &contents.artifacts {
-        layout.file(&BundlePath::artifact(artifact, file)?, *mode, path, *size, digest)?;
+    for Included { artifact, file, mode, content } in &contents.artifacts {
+        let CachedFile { path, size, digest } = &**content;
+        layout.file(&BundlePath::artifact(artifact, file)?, *mode, path, ByteSize(*size), digest)?;
     }
     for (node, resources) in &contents.nodes {
         let ordered = order(resources).map_err(|source| BundleError::Order { node: node.clone(), source })?;

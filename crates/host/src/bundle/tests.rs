@@ -4,11 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use desired::resource::{Owner, Resource, Want};
-use desired::{Arch, ByteSize, Digest, Mode, NodeName};
+use desired::{Arch, ByteSize, Digest, Mode, NodeName, Pinned};
 
 use super::*;
 use crate::archive::Options;
+use crate::cache::CachedFile;
 use crate::cargo_build::Program;
+use crate::verified::Verified;
 
 /// A small bundle's contents; the files they point at live in `folder`.
 fn contents(folder: &Path) -> Contents {
@@ -25,8 +27,7 @@ fn contents(folder: &Path) -> Contents {
         mode: Mode::EXECUTABLE,
         artifact: "mise".parse().unwrap(),
         file: "mise".to_owned(),
-        digest: digest.clone(),
-        size: Some(size),
+        pinned: Pinned::File { digest: digest.clone(), size: Some(size) },
     };
     let file = Want::File {
         path: "/etc/motd".parse().unwrap(),
@@ -43,9 +44,7 @@ fn contents(folder: &Path) -> Contents {
             artifact: "mise".parse().unwrap(),
             file: "mise".to_owned(),
             mode: Mode::EXECUTABLE,
-            path,
-            size,
-            digest,
+            content: Verified::new(CachedFile { path, size: size.0, digest }),
         }],
         deferred: Vec::new(),
     }
@@ -224,6 +223,8 @@ fn the_desk_refuses_what_no_node_could_do() {
     resources.push(resources[0].clone());
     assert!(refuse(&double).contains("have no order"));
     let mut shrunk = contents(folder.path());
-    shrunk.artifacts[0].size = ByteSize(99);
+    let mut content = shrunk.artifacts[0].content.clone().into_inner();
+    content.size = 99;
+    shrunk.artifacts[0].content = Verified::new(content);
     assert!(refuse(&shrunk).contains("changed while it was packed"));
 }

@@ -4,6 +4,7 @@
 //! elevated; below a folder that is not `/` the kernel and systemd of this machine are not asked, since they are not
 //! that node's, and say so as unknown.
 
+mod artifact;
 mod block;
 mod entry;
 mod hostname;
@@ -73,9 +74,10 @@ impl Observer<'_> {
                 let size = Some(content.len() as u64);
                 Observed::File { entry: entry::see(root, &self.names, path, size) }
             }
-            Want::Artifact { path, size, .. } => {
-                let size = size.map(|size| size.0);
-                Observed::Artifact { entry: entry::see(root, &self.names, path, size) }
+            Want::Artifact { path, artifact, pinned, .. } => {
+                let size = pinned.size().map(|size| size.0);
+                let entry = entry::see(root, &self.names, path, size);
+                Observed::Artifact { entry, taken_out: artifact::note(root, artifact, pinned) }
             }
             Want::SecretFile { path, parts, .. } => Observed::SecretFile {
                 entry: entry::see(root, &self.names, path, None),

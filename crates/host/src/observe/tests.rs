@@ -1,10 +1,11 @@
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
+use desired::artifact::{Pinned, TakenOut};
 use desired::plan::Plan;
 use desired::resource::{Owner, PackageManager, SecretPart};
-use desired::{AbsPath, Mode};
+use desired::{AbsPath, Digest, Mode};
 
 use super::*;
 
@@ -112,6 +113,32 @@ fn a_prepared_root_needs_nothing_that_can_be_seen() {
         plan(root, [file("hullo\n"), secret(SecretPart::Secret("infisical:/samba/NAS".parse().unwrap()))]);
     assert!(text.contains("~ file:/etc/motd") && !text.contains("hunter2"), "{text}");
     assert!(text.contains("its content depends on infisical:/samba/NAS, which is read at join"), "{text}");
+}
+
+#[test]
+fn an_artifact_pinned_by_its_download_is_as_desired_only_with_its_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    put(root, "usr/local/bin/mise", "the program");
+    fs::set_permissions(root.join("usr/local/bin/mise"), fs::Permissions::from_mode(0o755)).unwrap();
+    // Artifacts are root's; below this root that is whoever runs the tests.
+    let me = fs::metadata(root).unwrap();
+    put(root, "etc/passwd", &format!("root:x:{}:0::/:\n", me.uid()));
+    put(root, "etc/group", &format!("root:x:{}:\n", me.gid()));
+    let download = Digest::sha256_of(b"tgz");
+    let want = || Want::Artifact {
+        path: path("/usr/local/bin/mise"),
+        mode: Mode::EXECUTABLE,
+        artifact: "mise".parse().unwrap(),
+        file: "mise".to_owned(),
+        pinned: Pinned::Downloads([download.clone()].into()),
+    };
+    assert!(plan(root, [want()]).contains("~ artifact:/usr/local/bin/mise"));
+    let note = TakenOut { download: download.clone(), digest: Digest::sha256_of(b"the program") };
+    put(root, "var/lib/rootstock/artifacts/mise.json", &note.to_json());
+    assert_eq!(plan(root, [want()]), "nothing to do, 1 as desired\n");
+    put(root, "var/lib/rootstock/artifacts/mise.json", "{");
+    assert!(plan(root, [want()]).contains("~ artifact:/usr/local/bin/mise"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use blueprint::sbom::Component;
+use desired::Pinned;
 use desired::cluster_manifest::ArtifactRow;
 use host::process::Invocation;
 use serde::Deserialize;
@@ -136,7 +137,11 @@ pub fn of_artifact(row: &ArtifactRow) -> Component {
         purl,
         download: row.sources.iter().find(|source| source.starts_with("https:")).cloned(),
         license: None,
-        digest: Some(row.digest.clone()),
+        // Of a file that nobody could look into yet, the one digest that is known is that of the download named above.
+        digest: match &row.pinned {
+            Pinned::File { digest, .. } => Some(digest.clone()),
+            Pinned::Downloads(downloads) => downloads.first().filter(|_| downloads.len() == 1).cloned(),
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use desired::Pinned;
 use desired::cluster_manifest::{ArtifactRow, ClusterManifest, Presence};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ pub struct ClusterAnswer {
     pub unchanged: bool,
     /// What is in the output.
     pub manifest: ClusterManifest,
-    /// Artifacts whose own digest nobody knows yet; bundles do without them.
+    /// Optional artifacts without any pin; bundles do without them.
     pub left_out: Vec<String>,
     /// References of images that were pushed.
     pub pushed: Vec<String>,
@@ -58,7 +59,7 @@ pub fn text(answers: &[ClusterAnswer]) -> String {
     for answer in answers {
         for label in &answer.left_out {
             text.push_str(&format!(
-                "left out of {}: {label}; no source could be reached to learn its digest\n",
+                "left out of {}: {label}; it is optional, and no source could be reached to pin it\n",
                 answer.manifest.cluster
             ));
         }
@@ -98,12 +99,16 @@ fn rows(answers: &[ClusterAnswer]) -> Vec<[String; 6]> {
         }
         for artifact in &manifest.artifacts {
             let what = format!("{} {}", artifact.name, artifact.version);
-            let size = artifact.size.map_or("?".to_owned(), |size| size.to_string());
+            let size = artifact.pinned.size().map_or("?".to_owned(), |size| size.to_string());
+            let digest = match &artifact.pinned {
+                Pinned::File { digest, .. } => digest.short().to_owned(),
+                through @ Pinned::Downloads(_) => through.to_string(),
+            };
             let state = match artifact.presence {
                 Presence::Embedded => "embedded",
                 Presence::Deferred { .. } => "DEFERRED",
             };
-            row(what, artifact.arch.as_str(), size, artifact.digest.short(), state);
+            row(what, artifact.arch.as_str(), size, &digest, state);
         }
     }
     rows
@@ -131,8 +136,7 @@ mod tests {
             name: "k3s".parse().unwrap(),
             version: "v1.36.4+k3s1".to_owned(),
             arch: Arch::Arm64,
-            size: None,
-            digest: Digest::sha256_of(b"k3s"),
+            pinned: Pinned::File { digest: Digest::sha256_of(b"k3s"), size: None },
             presence,
             sources: Vec::new(),
         };

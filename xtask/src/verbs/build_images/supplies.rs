@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use blueprint::lock::{Entry, SourceUrl};
+use anyhow::Context as _;
+use blueprint::lock::Entry;
 use blueprint::model::{Model, Pin, Pins};
 use desired::cluster_manifest::ArtifactRow;
 use desired::manifest::{BundlePath, Deferred, DeferredSource};
-use desired::{Arch, ByteSize, Digest};
+use desired::{Arch, ByteSize, Pinned};
 use host::bundle::Included;
-use host::cache::CachedFile;
 use host::fetch::{Fetched, Fetcher};
 
 use super::cluster::{Artifact, Supply, presence};
@@ -26,7 +26,7 @@ pub struct Supplies {
     pub pins: Pins,
     /// For bundles and the manifest.
     pub artifacts: Vec<Artifact>,
-    /// Labels of artifacts whose own digest nobody knows yet; bundles do without them.
+    /// Labels of optional artifacts without any pin; bundles do without them.
     pub left_out: Vec<String>,
 }
 
@@ -42,83 +42,76 @@ impl Supplies {
         let wants: Vec<_> = locked.entries().iter().map(artifacts::want).collect();
         let fetched = fetcher.fetch_all(&wants).map_err(artifacts::failure_of)?;
         let used: BTreeSet<Arch> = model.linux_nodes().map(|node| node.arch).collect();
-        let mut left_out: Vec<String> = locked.left_out().iter().map(Entry::label).collect();
+        let left_out = locked.left_out().iter().map(Entry::label).collect();
         let (mut pins, mut supplies) = (BTreeMap::new(), Vec::new());
         for (entry, fetched) in locked.entries().iter().zip(fetched) {
-            let here = match fetched {
-                Fetched::Ready(file) => Ok(file.into_inner()),
-                Fetched::Deferred { why } => Err(why),
-            };
+            let pinned = pinned(entry, &fetched)?;
             for arch in used.iter().copied().filter(|arch| entry.is_for(*arch)) {
-                let Some(digest) =
-                    here.as_ref().ok().map(|file| file.digest.clone()).or_else(|| entry.digest.clone())
-                else {
-                    left_out.push(format!("{} (only the archive it comes in is pinned)", entry.label()));
-                    continue;
-                };
-                let size = here.as_ref().ok().map(|file| file.size).or(entry.size).map(ByteSize);
                 let pin = Pin {
                     version: entry.version.clone(),
                     file: entry.file.clone(),
                     mode: entry.mode,
-                    digest: digest.clone(),
-                    size,
+                    pinned: pinned.clone(),
                 };
                 pins.insert((entry.name.clone(), arch), pin);
-                supplies.push(artifact(entry, arch, digest, size, here.as_ref())?);
+                supplies.push(artifact(entry, arch, pinned.clone(), &fetched)?);
             }
         }
         Ok(Self { pins: Pins::new(pins), artifacts: supplies, left_out })
     }
 }
 
-fn artifact(
-    entry: &Entry,
-    arch: Arch,
-    digest: Digest,
-    size: Option<ByteSize>,
-    here: Result<&CachedFile, &String>,
-) -> anyhow::Result<Artifact> {
-    let supply = match here {
-        Ok(file) => Supply::Included(Included {
-            artifact: entry.name.clone(),
-            file: entry.file.clone(),
-            mode: entry.mode,
-            path: file.path.clone(),
-            size: ByteSize(file.size),
-            digest: file.digest.clone(),
+/// What nodes hold the file against. Of bytes that are here the digest is known, whatever the lock pins.
+fn pinned(entry: &Entry, fetched: &Fetched) -> anyhow::Result<Pinned> {
+    match fetched {
+        Fetched::Ready(file) => {
+            Ok(Pinned::File { digest: file.digest.clone(), size: Some(ByteSize(file.size)) })
+        }
+        Fetched::Deferred { .. } => entry.pinned().with_context(|| {
+            format!("{} is left to the nodes, yet none of its sources can be verified", entry.label())
         }),
-        Err(_) => Supply::Deferred(Deferred {
-            artifact: entry.name.clone(),
-            version: entry.version.clone(),
-            file: entry.file.clone(),
-            path: BundlePath::artifact(&entry.name, &entry.file)?,
-            mode: entry.mode,
-            digest: Some(digest.clone()),
-            size,
-            sources: entry.sources.iter().filter_map(web_source).collect(),
-        }),
+    }
+}
+
+fn artifact(entry: &Entry, arch: Arch, pinned: Pinned, fetched: &Fetched) -> anyhow::Result<Artifact> {
+    let (supply, why) = match fetched {
+        Fetched::Ready(content) => {
+            let included = Included {
+                artifact: entry.name.clone(),
+                file: entry.file.clone(),
+                mode: entry.mode,
+                content: content.clone(),
+            };
+            (Supply::Included(included), None)
+        }
+        Fetched::Deferred { why } => (Supply::Deferred(deferred(entry)?), Some(why.clone())),
     };
     let row = ArtifactRow {
         name: entry.name.clone(),
         version: entry.version.clone(),
         arch,
-        size,
-        digest,
-        presence: presence(here.err().cloned()),
+        pinned,
+        presence: presence(why),
         sources: entry.sources.iter().map(|source| source.url.to_string()).collect(),
     };
     Ok(Artifact { row, supply })
 }
 
-/// A source the node can ask with its own curl.
-fn web_source(source: &blueprint::lock::Source) -> Option<DeferredSource> {
-    match &source.url {
-        SourceUrl::Https(url) | SourceUrl::Http(url) => Some(DeferredSource {
-            url: url.clone(),
-            digest: source.digest.clone(),
-            member: source.member.clone(),
-        }),
-        SourceUrl::File(_) | SourceUrl::Npm { .. } => None,
-    }
+/// How a node gets it with its own curl.
+fn deferred(entry: &Entry) -> anyhow::Result<Deferred> {
+    let source = |source: &blueprint::lock::Source| DeferredSource {
+        url: source.url.to_string(),
+        digest: source.digest.clone(),
+        member: source.member.clone(),
+    };
+    Ok(Deferred {
+        artifact: entry.name.clone(),
+        version: entry.version.clone(),
+        file: entry.file.clone(),
+        path: BundlePath::artifact(&entry.name, &entry.file)?,
+        mode: entry.mode,
+        digest: entry.digest.clone(),
+        size: entry.size.map(ByteSize),
+        sources: entry.sources_for_nodes().map(source).collect(),
+    })
 }

@@ -55,6 +55,11 @@ pub fn extras(model: &Model, node: &Node, pins: &Pins) -> Result<FileSet, Render
         return Ok(set);
     };
     let pin = pin(pins, "k3s", node)?;
+    let digest = pin.pinned.file_digest().ok_or_else(|| RenderError::PinnedByDownload {
+        what: SCRIPT,
+        artifact: "k3s",
+        node: node.name.clone(),
+    })?;
     let (files, by_hand) = files(model, node, pins)?;
     let first = model.first_server().map(|first| first.address.to_string()).unwrap_or_default();
     let context = Context {
@@ -74,8 +79,8 @@ pub fn extras(model: &Model, node: &Node, pins: &Pins) -> Result<FileSet, Render
         version: &pin.version,
         program: PROGRAM,
         artifact: format!("k3s/{}", pin.file),
-        digest: pin.digest.hex(),
-        digest_tool: match pin.digest.algorithm() {
+        digest: digest.hex(),
+        digest_tool: match digest.algorithm() {
             DigestAlgorithm::Sha256 => "sha256sum",
             DigestAlgorithm::Sha512 => "sha512sum",
         },

@@ -101,8 +101,7 @@ fn artifact(path: AbsPath, name: &str, pin: &Pin) -> Result<Resource, RenderErro
         mode: pin.mode,
         artifact: name.parse().map_err(RenderError::invalid(name))?,
         file: pin.file.clone(),
-        digest: pin.digest.clone(),
-        size: pin.size,
+        pinned: pin.pinned.clone(),
     }))
 }
 

@@ -33,8 +33,7 @@ struct Config {
     tasks: BTreeMap<String, Task>,
 }
 
-/// The mise binary, on Linux nodes that have the capability and where the program's own digest is known: where only
-/// the archive it comes in is pinned and could not be reached, the build says that it is left out.
+/// The mise binary, on Linux nodes that have the capability and where the lock has a pin.
 ///
 /// # Errors
 /// None at present; the signature is that of every family.
@@ -56,8 +55,7 @@ pub(super) fn program(name: &str, pin: &Pin) -> Result<Resource, RenderError> {
         mode: Mode::EXECUTABLE,
         artifact: name.parse().map_err(invalid())?,
         file: pin.file.clone(),
-        digest: pin.digest.clone(),
-        size: pin.size,
+        pinned: pin.pinned.clone(),
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use desired::resource::Want;
-use desired::{Arch, Mode};
+use desired::{Arch, Mode, Pinned};
 
 use crate::model::{Pin, Pins};
 use crate::render::fixture::model;
@@ -40,12 +40,16 @@ fn the_binary_comes_from_its_pin() {
         version: "2026.9.15".to_owned(),
         file: "mise".to_owned(),
         mode: Mode::EXECUTABLE,
-        digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),
-        size: None,
+        pinned: Pinned::Downloads([desired::Digest::sha256_of(b"tgz")].into()),
     };
     let pins = Pins::new(BTreeMap::from([(("mise".parse().unwrap(), Arch::Arm64), pin)]));
     let all = super::resources(&model, node, &pins).unwrap();
-    assert!(matches!(&all[0].want, Want::Artifact { path, .. } if path.as_str() == "/usr/local/bin/mise"));
+    let Want::Artifact { path, pinned, .. } = &all[0].want else { panic!("{all:?}") };
+    assert_eq!(path.as_str(), "/usr/local/bin/mise");
+    assert!(
+        pinned.file_digest().is_none(),
+        "pinned by the archive it comes in, it is a resource all the same"
+    );
     for other in ["worker", "mac"] {
         assert!(super::resources(&model, &model.nodes[other], &Pins::default()).unwrap().is_empty());
     }
