@@ -14,9 +14,12 @@ mod verbs;
 
 use clap::Parser as _;
 use cli::{Cli, Verb};
+use host::interrupt;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Without handlers ^C ends the process all the same, just without cleaning up.
+    let _ = interrupt::listen();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(stop) => {
@@ -26,7 +29,12 @@ fn main() -> ExitCode {
         }
     };
     cli.common.apply_color();
-    match dispatch(&cli) {
+    let outcome = dispatch(&cli);
+    if interrupt::came() {
+        // A verb that fails because its children were stopped has nothing to report.
+        return ExitCode::from(interrupt::EXIT_CODE);
+    }
+    match outcome {
         Ok(code) => code.into(),
         Err(failure) => {
             failure.report();

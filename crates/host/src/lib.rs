@@ -12,6 +12,8 @@ pub mod elf;
 #[cfg(feature = "net")]
 pub mod fetch;
 pub mod freshness;
+#[cfg(feature = "interrupt")]
+pub mod interrupt;
 pub mod leak_scan;
 pub mod mount;
 pub mod observe;

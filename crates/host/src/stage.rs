@@ -4,9 +4,11 @@
 //! `dist/<name>` by one rename; whoever looks sees the old output or the new one, never a mixture.
 //! A killed run leaves only a folder whose name starts with `.building-`, which the next run removes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 
@@ -83,7 +85,9 @@ impl OutputFolder {
     /// If it can't be made.
     pub fn stage(&self, name: &str) -> Result<Stage<'_>, StageError> {
         let path = self.path.join(format!("{STAGE_PREFIX}{name}"));
+        let mut open = open_stages();
         fs::create_dir_all(&path).map_err(failed("create", &path))?;
+        open.insert(path.clone());
         Ok(Stage { output: self, name: name.to_owned(), path, committed: false })
     }
 }
@@ -110,6 +114,8 @@ impl Stage<'_> {
     /// If the rename fails; the old output then still stands.
     pub fn commit(mut self) -> Result<PathBuf, StageError> {
         let target = self.output.path.join(&self.name);
+        // Held until the old output is gone too, so that an interrupted run ends before or after, never between.
+        let mut open = open_stages();
         let renamed = if target.exists() {
             renameat_with(CWD, &self.path, CWD, &target, RenameFlags::EXCHANGE)
         } else {
@@ -120,6 +126,7 @@ impl Stage<'_> {
         if self.path.exists() {
             fs::remove_dir_all(&self.path).map_err(failed("remove the old output", &self.path))?;
         }
+        open.remove(&self.path);
         Ok(target)
     }
 }
@@ -129,8 +136,31 @@ impl Drop for Stage<'_> {
         if !self.committed {
             // What can't be removed now is removed by the next run, which looks for the prefix.
             let _ = fs::remove_dir_all(&self.path);
+            open_stages().remove(&self.path);
         }
     }
+}
+
+/// Every stage of this process that is neither committed nor dropped.
+fn open_stages() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    static OPEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    // A thread that panicked with the lock left the set as it was.
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every open stage because the process is about to end, and lets none be committed any more.
+#[cfg(feature = "interrupt")]
+pub(crate) fn abandon() {
+    let open = open_stages();
+    for path in &*open {
+        // Other threads may still be writing into it; what appears after the last look goes with the next run.
+        for _ in 0..10 {
+            if fs::remove_dir_all(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                break;
+            }
+        }
+    }
+    std::mem::forget(open);
 }
 
 #[cfg(test)]

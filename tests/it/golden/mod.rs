@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod dependencies;
 mod guide;
+mod interrupt;
 mod mistakes;
 mod trees;
 
@@ -16,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         check::trials(),
         dependencies::trials(),
         guide::trials(),
+        interrupt::trials(),
         mistakes::trials(),
         trees::trials(),
     ];
