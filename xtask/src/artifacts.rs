@@ -129,7 +129,9 @@ pub fn fetcher(
 ) -> Result<Fetcher, Failure> {
     let cache = Cache::of_this_person().map_err(Failure::with(Code::Missing))?;
     let mirrors = model.mirrors.iter().map(|mirror| (mirror.from.clone(), mirror.to.clone())).collect();
-    let options = fetch::Options { offline, air_gap, mirrors, ..fetch::Options::new(cache, folder) };
+    let allow_http = model.allow_http;
+    let options =
+        fetch::Options { offline, air_gap, allow_http, mirrors, ..fetch::Options::new(cache, folder) };
     Fetcher::new(options, report.clone()).map_err(Failure::with(Code::Unexpected))
 }
 
@@ -185,6 +187,11 @@ pub fn failure_of(errors: fetch::FetchErrors) -> Failure {
 
 fn code_of(exit: u8) -> Code {
     if exit == 6 { Code::VerificationFailed } else { Code::Missing }
+}
+
+/// What the profile of `model` allows its lock.
+pub const fn rules(model: &Model) -> Rules {
+    Rules { allow_http: model.allow_http }
 }
 
 /// A lock entry as something to fetch.

@@ -1,10 +1,13 @@
 //! Needs nothing: our own output against committed trees, and facts about this repository.
 
+mod artifacts;
 mod build;
 mod check;
 mod dependencies;
 mod guide;
 mod interrupt;
+#[path = "../../../crates/host/src/fetch/lying_server.rs"]
+mod lying_server;
 mod mistakes;
 mod trees;
 
@@ -13,6 +16,7 @@ use tests::ring::Trial;
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
     let nouns = [
+        artifacts::trials(),
         build::trials(),
         check::trials(),
         dependencies::trials(),

@@ -31,17 +31,15 @@ pub struct Arguments {
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     let loaded = load::load_valid(common, &arguments.clusters)?;
     let report = Report::new(if common.json { Style::Json } else { Style::Auto });
-    let permission = Permission {
-        update: match arguments.update.clone() {
-            None => Update::Nothing,
-            Some(names) if names.is_empty() => Update::Everything,
-            Some(names) => Update::Only(names),
-        },
-        locked: common.locked,
-        rules: Rules::default(),
+    let update = match arguments.update.clone() {
+        None => Update::Nothing,
+        Some(names) if names.is_empty() => Update::Everything,
+        Some(names) => Update::Only(names),
     };
+    let mut permission = Permission { update, locked: common.locked, rules: Rules::default() };
     let mut clusters = Vec::new();
     for (folder, model) in &loaded {
+        permission.rules = artifacts::rules(model);
         let fetcher = artifacts::fetcher(model, folder, common.offline, false, &report)?;
         clusters
             .push((model.name.to_string(), artifacts::lock_on_disk(model, folder, &permission, &fetcher)?));

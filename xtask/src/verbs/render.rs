@@ -6,9 +6,9 @@
 use crate::cli::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::mirror::{self, Changes};
-use crate::{load, repository};
+use crate::{artifacts, load, repository};
 use anyhow::Context as _;
-use blueprint::lock::{Lock, Rules, Update, parse, reconcile, wanted};
+use blueprint::lock::{Lock, Update, parse, reconcile, wanted};
 use blueprint::model::{Model, Node, Pins};
 use blueprint::render::{self, RenderError};
 use clap::Args;
@@ -108,15 +108,17 @@ fn wish(arguments: &Arguments, model: &Model, pins: &Pins) -> Result<(PathBuf, S
 }
 
 fn failure(error: RenderError) -> Failure {
-    let code =
-        if matches!(error, RenderError::Unpinned { .. }) { Code::Missing } else { Code::InvalidProfile };
+    let code = match error {
+        RenderError::Unpinned { .. } | RenderError::PinnedByDownload { .. } => Code::Missing,
+        _ => Code::InvalidProfile,
+    };
     Failure { code, error: error.into() }
 }
 
 /// What the lock pins, and where it has a hole what is pinned by evidence.
 fn pins(path: &Path, model: &Model) -> Result<Pins, Failure> {
     let lock = match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text, Rules::default()).map_err(|faults| {
+        Ok(text) => parse(&text, artifacts::rules(model)).map_err(|faults| {
             Failure::new(Code::InvalidProfile, format!("{} can't be used:\n{faults}", path.display()))
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock::default(),

@@ -173,7 +173,7 @@ impl Reader<'_> {
             self.fault(
                 place,
                 format!("`{url}` is plain http"),
-                "use https, or set `allow-http = true` in cluster.toml",
+                "use https, or set `allow-http = true` under [cluster] in cluster.toml",
             );
         }
         let digest =

@@ -40,6 +40,8 @@ pub struct Model {
     pub internal_domain: Option<String>,
     /// IANA time zone of all nodes.
     pub timezone: String,
+    /// Whether downloads may come by plain `http:`.
+    pub allow_http: bool,
     /// The person's account on every node.
     pub admin_user: String,
     /// What starts containers.

@@ -88,6 +88,7 @@ fn draft(
         description: text(&spec.cluster.description).unwrap_or_default(),
         domain: text(&spec.cluster.domain),
         internal_domain: text(&spec.cluster.internal_domain),
+        allow_http: spec.cluster.allow_http,
         timezone: text(&spec.cluster.timezone).unwrap_or_else(|| "Etc/UTC".to_owned()),
         admin_user: spec.cluster.admin_user.value.clone(),
         orchestrator: spec.cluster.orchestrator.value,

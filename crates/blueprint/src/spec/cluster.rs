@@ -74,6 +74,9 @@ pub struct ClusterHeader {
     /// IANA time zone of all nodes; `Etc/UTC` if left out.
     #[serde(default)]
     pub timezone: Option<At<String>>,
+    /// Whether sources and mirrors of downloads may be plain `http:`; the digest is then all that protects them.
+    #[serde(default)]
+    pub allow_http: bool,
     /// The person's account on every node; chezmoi, mise and compose run as it.
     pub admin_user: At<String>,
     /// What starts containers: k3s, or Docker Compose on each node by itself.

@@ -40,7 +40,8 @@ pub(super) fn get(
     if url.scheme() != "https" && !allow_http {
         return Err(absent(
             start,
-            "plain http is not allowed here; set `allow-http = true` in cluster.toml".to_owned(),
+            "plain http is not allowed here; set `allow-http = true` under [cluster] in cluster.toml"
+                .to_owned(),
         ));
     }
     for _ in 0..=MOST_REDIRECTS {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -42,9 +42,9 @@ struct State {
 
 impl LyingServer {
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server =
-            Self { address: format!("http://{}", listener.local_addr().unwrap()), state: Arc::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let server = Self { address: format!("http://{address}"), state: Arc::default() };
         let state = Arc::clone(&server.state);
         // Ends with the test process; every connection is its own thread so a stalled one blocks nobody.
         std::thread::spawn(move || {
@@ -56,12 +56,15 @@ impl LyingServer {
         server
     }
     pub(super) fn set(&self, path: &str, behaviour: Behaviour) -> String {
-        self.state.lock().unwrap().paths.insert(path.to_owned(), behaviour);
+        self.state().paths.insert(path.to_owned(), behaviour);
         format!("{}{path}", self.address)
     }
     /// `GET /path range` of every request so far.
     pub(super) fn requests(&self) -> Vec<String> {
-        self.state.lock().unwrap().requests.clone()
+        self.state().requests.clone()
+    }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no answer panics")
     }
 }
 
@@ -85,7 +88,7 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     };
     let range = header("range: bytes=").unwrap_or_default();
     let start = range.trim_end_matches('-').parse().ok();
-    let mut state = state.lock().unwrap();
+    let mut state = state.lock().expect("no answer panics");
     state.requests.push(format!("GET {path} {range}").trim_end().to_owned());
     let behaviour = state.paths.get(&path).cloned().unwrap_or(Behaviour::Status("404 Not Found"));
     if let Behaviour::Busy(status, count, file) = &behaviour {

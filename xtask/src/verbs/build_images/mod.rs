@@ -15,7 +15,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use blueprint::lock::{Rules, Update};
+use blueprint::lock::Update;
 use blueprint::model::Model;
 use clap::{Args, ValueEnum};
 use desired::Digest;
@@ -221,8 +221,11 @@ impl Run<'_> {
     fn supplies(&self, model: &Model, folder: &Path) -> Result<Supplies, Failure> {
         let (offline, air_gap) = (self.common.offline, self.arguments.air_gap);
         let fetcher = artifacts::fetcher(model, folder, offline, air_gap, &self.report)?;
-        let permission =
-            Permission { update: Update::Nothing, locked: self.common.locked, rules: Rules::default() };
+        let permission = Permission {
+            update: Update::Nothing,
+            locked: self.common.locked,
+            rules: artifacts::rules(model),
+        };
         Supplies::get(model, folder, &permission, &fetcher)
     }
 
