@@ -6,6 +6,7 @@ mod docs_links;
 mod exit;
 mod load;
 mod mirror;
+mod parallel;
 mod picture;
 mod repository;
 mod rings;

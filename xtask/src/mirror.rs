@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Code, Failure};
+use crate::parallel;
 
 /// Names, one a line, what former runs wrote.
 const LIST: &str = ".rendered";
@@ -37,20 +38,21 @@ pub fn compare(folder: &Path, part: &str, set: &FileSet) -> Result<Changes, Fail
     let listed = listed(folder)?;
     let (ours, others): (BTreeSet<_>, BTreeSet<_>) =
         listed.iter().cloned().partition(|path| path.starts_with(part));
-    let (mut written, mut unchanged) = (Vec::new(), 0);
-    for (path, entry) in set.iter() {
-        match present(&folder.join(path))? {
-            Some((mode, content)) if mode == entry.mode.bits() && content == entry.content => unchanged += 1,
-            Some((_, content)) if content != entry.content && !ours.contains(path) => {
-                let sentence = format!(
-                    "{} was not made by render, and would be overwritten: name another folder with --out",
-                    folder.join(path).display()
-                );
-                return Err(Failure::new(Code::Refused, sentence));
-            }
-            _ => written.push(path.to_owned()),
+    let wanted: Vec<_> = set.iter().collect();
+    let same = parallel::each(&wanted, |(path, entry)| match present(&folder.join(path))? {
+        Some((mode, content)) if mode == entry.mode.bits() && content == entry.content => Ok(true),
+        Some((_, content)) if content != entry.content && !ours.contains(*path) => {
+            let sentence = format!(
+                "{} was not made by render, and would be overwritten: name another folder with --out",
+                folder.join(path).display()
+            );
+            Err(Failure::new(Code::Refused, sentence))
         }
-    }
+        _ => Ok(false),
+    })?;
+    let differs = wanted.iter().zip(&same).filter(|(_, same)| !**same);
+    let written: Vec<String> = differs.map(|((path, _), _)| (*path).to_owned()).collect();
+    let unchanged = wanted.len() - written.len();
     let removed = ours.into_iter().filter(|path| set.get(path).is_none()).collect();
     Ok(Changes { folder: folder.to_owned(), others, listed, written, unchanged, removed })
 }
@@ -66,11 +68,11 @@ impl Changes {
         if after != self.listed {
             self.list(&after.union(&self.listed).cloned().collect())?;
         }
-        for path in &self.written {
+        parallel::each(&self.written, |path| {
             let (target, entry) = (self.folder.join(path), set.get(path).context("find a file of the set")?);
             host::tree::write_file(&target, entry.mode, &entry.content)
-                .with_context(|| format!("write {}", target.display()))?;
-        }
+                .with_context(|| format!("write {}", target.display()))
+        })?;
         for path in &self.removed {
             self.remove(&self.folder.join(path))?;
         }

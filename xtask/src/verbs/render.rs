@@ -6,7 +6,7 @@
 use crate::cli::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::mirror::{self, Changes};
-use crate::{artifacts, load, repository};
+use crate::{artifacts, load, parallel, repository};
 use anyhow::Context as _;
 use blueprint::lock::{Lock, Update, parse, reconcile, wanted};
 use blueprint::model::{Model, Node, Pins};
@@ -33,8 +33,47 @@ pub struct Arguments {
     pub check: bool,
 }
 
+/// What one cluster's folder shall hold, and what that changes.
+#[derive(Debug)]
+pub struct Rendered {
+    name: String,
+    folder: PathBuf,
+    /// The files.
+    pub set: FileSet,
+    /// What makes the folder the same as the set.
+    pub changes: Changes,
+}
+
 /// Renders all before it writes any, so an error leaves every folder as it was.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
+    let all = compare(common, arguments)?;
+    let mut stdout = anstream::stdout().lock();
+    let mut answers = Vec::new();
+    for rendered in &all {
+        if !arguments.check {
+            rendered.changes.make(&rendered.set)?;
+        } else if !common.json {
+            write!(stdout, "{}", rendered.changes.diff(&rendered.set)?).context("write to stdout")?;
+        }
+        if common.json {
+            answers.push(json(rendered));
+        } else if !arguments.check {
+            write!(stdout, "{}", line(rendered)).context("write to stdout")?;
+        }
+    }
+    if common.json {
+        let answer = serde_json::json!({
+            "format": 1, "verb": "render", "written": !arguments.check, "clusters": answers,
+        });
+        writeln!(stdout, "{answer:#}").context("write to stdout")?;
+    }
+    let pending = |changes: &Changes| !changes.written.is_empty() || !changes.removed.is_empty();
+    let any_pending = all.iter().any(|rendered| pending(&rendered.changes));
+    Ok(if arguments.check && any_pending { Code::Pending } else { Code::Done })
+}
+
+/// Loads, renders and compares with what is there; writes nothing.
+pub fn compare(common: &Common, arguments: &Arguments) -> Result<Vec<Rendered>, Failure> {
     let mut clusters = load::load_valid(common, &arguments.clusters)?;
     if let Some(name) = &arguments.node {
         clusters.retain(|(_, model)| node_of(model, name).is_some());
@@ -45,30 +84,9 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
         let pins = pins(&profile.join("lock.toml"), model)?;
         let (folder, part, set) = wish(arguments, model, &pins)?;
         let changes = mirror::compare(&folder, &part, &set)?;
-        all.push((model.name.to_string(), folder, set, changes));
+        all.push(Rendered { name: model.name.to_string(), folder, set, changes });
     }
-    let mut stdout = anstream::stdout().lock();
-    let mut answers = Vec::new();
-    for (name, folder, set, changes) in &all {
-        if !arguments.check {
-            changes.make(set)?;
-        } else if !common.json {
-            write!(stdout, "{}", changes.diff(set)?).context("write to stdout")?;
-        }
-        if common.json {
-            answers.push(json(name, folder, changes));
-        } else if !arguments.check {
-            write!(stdout, "{}", line(name, folder, changes)).context("write to stdout")?;
-        }
-    }
-    if common.json {
-        let answer = serde_json::json!({
-            "format": 1, "verb": "render", "written": !arguments.check, "clusters": answers,
-        });
-        writeln!(stdout, "{answer:#}").context("write to stdout")?;
-    }
-    let pending = all.iter().any(|(.., changes)| !changes.written.is_empty() || !changes.removed.is_empty());
-    Ok(if arguments.check && pending { Code::Pending } else { Code::Done })
+    Ok(all)
 }
 
 fn node_of<'a>(model: &'a Model, name: &str) -> Option<&'a Node> {
@@ -96,9 +114,11 @@ fn wish(arguments: &Arguments, model: &Model, pins: &Pins) -> Result<(PathBuf, S
         None => repository::root()?.join("target/render"),
     };
     let mut set = FileSet::new();
-    for node in model.nodes.values().filter(|node| one.is_none_or(|one| one.name == node.name)) {
-        let files = render::node(model, node, pins).map_err(failure)?.files;
-        set.nest(&format!("nodes/{}", node.name), files).context("gather the files of nodes")?;
+    let nodes: Vec<&Node> =
+        model.nodes.values().filter(|node| one.is_none_or(|one| one.name == node.name)).collect();
+    let outputs = parallel::each(&nodes, |node| render::node(model, node, pins)).map_err(failure)?;
+    for (node, output) in nodes.iter().zip(outputs) {
+        set.nest(&format!("nodes/{}", node.name), output.files).context("gather the files of nodes")?;
     }
     let part = one.map_or_else(String::new, |node| format!("nodes/{}/", node.name));
     if one.is_none() {
@@ -134,7 +154,8 @@ fn pins(path: &Path, model: &Model) -> Result<Pins, Failure> {
     Ok(reconciled.as_lock().pins())
 }
 
-fn line(name: &str, folder: &Path, changes: &Changes) -> String {
+fn line(rendered: &Rendered) -> String {
+    let Rendered { name, folder, changes, .. } = rendered;
     format!(
         "{name}: {} written, {} unchanged, {} removed in {}\n",
         changes.written.len(),
@@ -144,7 +165,8 @@ fn line(name: &str, folder: &Path, changes: &Changes) -> String {
     )
 }
 
-fn json(name: &str, folder: &Path, changes: &Changes) -> serde_json::Value {
+fn json(rendered: &Rendered) -> serde_json::Value {
+    let Rendered { name, folder, changes, .. } = rendered;
     serde_json::json!({
         "name": name,
         "folder": folder,

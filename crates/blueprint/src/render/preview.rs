@@ -107,7 +107,7 @@ fn readme(model: &Model, node: &Node, resources: &[Resource], files: &FileSet) -
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{path:<15} {purpose}");
     }
-    text.push_str("\nResources:\n");
+    text.push_str(if resources.is_empty() { "\nResources: none\n" } else { "\nResources:\n" });
     for resource in resources {
         let _ = writeln!(text, "  {}", resource.id);
     }

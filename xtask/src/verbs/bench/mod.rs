@@ -7,6 +7,7 @@ mod bundle;
 mod images;
 mod input;
 mod noop;
+mod render;
 
 use std::io::Write as _;
 use std::time::Instant;
@@ -38,6 +39,8 @@ enum Comparison {
     Images,
     /// A second build-images with nothing changed
     Noop,
+    /// Checking and rendering 1,000 nodes against a template engine alone
+    Render,
 }
 
 /// One line of the table.
@@ -66,7 +69,7 @@ struct Answer<'a> {
 
 /// Runs the comparisons one after the other and prints the table.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
-    let all = [Comparison::Bundle, Comparison::Images, Comparison::Noop];
+    let all = [Comparison::Bundle, Comparison::Images, Comparison::Noop, Comparison::Render];
     let chosen = if arguments.what.is_empty() { &all[..] } else { &arguments.what };
     let mut rows = Vec::new();
     for comparison in chosen {
@@ -74,6 +77,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
             Comparison::Bundle => bundle::compare(arguments.rounds)?,
             Comparison::Images => images::compare(arguments.rounds)?,
             Comparison::Noop => noop::compare(arguments.rounds)?,
+            Comparison::Render => render::compare(arguments.rounds)?,
         });
     }
     let mut stdout = anstream::stdout().lock();

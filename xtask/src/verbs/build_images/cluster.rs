@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use blueprint::model::{Model, Pins};
+use blueprint::model::{Model, Node, Pins};
 use blueprint::render;
 use blueprint::sbom;
 use desired::cluster_manifest::{
@@ -26,6 +26,7 @@ use host::report::{Kind, Report};
 use super::images::Images;
 use super::{CREATED, EPOCH_SECS, TOOL_VERSION, components, sums};
 use crate::exit::{Code, Failure};
+use crate::parallel;
 
 /// One artifact of a cluster for one arch.
 #[derive(Debug, Clone)]
@@ -97,8 +98,9 @@ impl Job<'_> {
     /// Writes the trees for people; gives each node's resources.
     fn render(&self, stage: &Path) -> anyhow::Result<BTreeMap<NodeName, Vec<Resource>>> {
         let mut resources = BTreeMap::new();
-        for node in self.model.nodes.values() {
-            let output = render::node(self.model, node, self.pins)?;
+        let nodes: Vec<&Node> = self.model.nodes.values().collect();
+        let outputs = parallel::each(&nodes, |node| render::node(self.model, node, self.pins))?;
+        for (node, output) in nodes.iter().zip(outputs) {
             host::tree::pour(&stage.join("nodes").join(node.name.as_str()), &output.files)?;
             resources.insert(node.name.clone(), output.resources);
         }
