@@ -1,6 +1,6 @@
 //! Shared ground of the rings above unit.
 //!
-//! [`lab`] sets up real tools, engines and registries; [`ring`] is what a trial is and how its end is recorded;
+//! [`node`] is a node to join; [`lab`] sets up real tools, engines and registries; [`ring`] is what a trial is and how its end is recorded;
 //! [`programs`] runs our own binaries as processes; [`consumers`] lets the real readers of our files judge them; [`clusters`] resolves the three
 //! profiles for that; [`documents`] finds
 //! the commands our documents tell people to type.
@@ -11,6 +11,7 @@ pub mod consumers;
 pub mod desk;
 pub mod documents;
 pub mod lab;
+pub mod node;
 pub mod programs;
 pub mod ring;
 

@@ -10,6 +10,8 @@ pub enum Code {
     Done = 0,
     /// Something this program did not foresee, or a wait that ran out.
     Unexpected = 1,
+    /// What was typed names something that isn't there.
+    Usage = 2,
     /// Changes are pending (`--detailed-exitcode`).
     Pending = 3,
     /// A file, a bundle or another prerequisite is missing.

@@ -1,8 +1,12 @@
 //! The node's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
+mod ask;
 mod exit;
+mod join;
+mod leave;
 mod place;
 mod plan;
+mod preflight;
 mod verify;
 mod version;
 mod wait_mount;
@@ -11,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Verify a bundle, see what a node lacks, wait for a mount.
+/// Make this machine the node that its cluster describes, and prove it.
 #[derive(Debug, Parser)]
 #[command(name = "bootstrap", version, propagate_version = true)]
 struct Cli {
@@ -26,6 +30,10 @@ enum Verb {
     Verify(verify::Arguments),
     /// Show what this node lacks, without changing anything
     Plan(plan::Arguments),
+    /// Make this node what its bundle says, and prove that nothing is left to do
+    Join(join::Arguments),
+    /// Give back what was there before join
+    Leave(leave::Arguments),
     /// Wait until a share is really mounted, not just its automount
     WaitMount(wait_mount::Arguments),
     /// Version, architecture and sources of this program
@@ -44,6 +52,8 @@ fn main() -> ExitCode {
     let outcome = match &cli.verb {
         Verb::Verify(arguments) => verify::run(arguments),
         Verb::Plan(arguments) => plan::run(arguments),
+        Verb::Join(arguments) => join::run(arguments),
+        Verb::Leave(arguments) => leave::run(arguments),
         Verb::WaitMount(arguments) => wait_mount::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
     };

@@ -25,6 +25,8 @@ pub enum Action {
     None,
     /// That depends on something that can't be seen now.
     Unknown,
+    /// Nothing here: somebody else does it, or the node itself when it starts.
+    Left,
 }
 
 impl Action {
@@ -37,6 +39,7 @@ impl Action {
             Self::Remove => '-',
             Self::None => '=',
             Self::Unknown => '?',
+            Self::Left => '>',
         }
     }
 }
@@ -77,7 +80,7 @@ pub struct Change {
     /// The fields, for [`Action::Create`] and [`Action::Update`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// Why it is unknown, or why something equal is touched all the same (a restart).
+    /// Why it is unknown, who it is left to, or why something equal is touched all the same (a restart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -101,9 +104,10 @@ impl Change {
 pub fn compare(want: &Want, observed: &Observed) -> Change {
     let mut found = Found::default();
     match (want, observed) {
-        (Want::Hostname { name }, Observed::Hostname { name: seen }) => {
+        (Want::Hostname { name }, Observed::Hostname { name: seen, now }) => {
             found.exists(seen.is_some());
             found.text("name", seen.as_deref(), name.as_str());
+            found.text_answer("now", now, name.as_str());
         }
         (Want::Packages { names, .. }, Observed::Packages { installed: Answer::Known(installed) }) => {
             let missing: Vec<&str> = names.difference(installed).map(String::as_str).collect();
@@ -120,10 +124,7 @@ pub fn compare(want: &Want, observed: &Observed) -> Change {
         (Want::Sysctl { value, .. }, Observed::Sysctl { at_boot, now }) => {
             found.exists(at_boot.is_some());
             found.text("at boot", at_boot.as_deref(), value);
-            match now {
-                Answer::Known(now) => found.text("now", Some(now), value),
-                Answer::Unknown { why } => found.unknown(why),
-            }
+            found.text_answer("now", now, value);
         }
         (Want::Directory { mode, owner, .. }, Observed::Directory { entry }) => match entry {
             Entry::Folder(access) => found.access(access, *mode, owner),
@@ -141,14 +142,19 @@ pub fn compare(want: &Want, observed: &Observed) -> Change {
             Pinned::Downloads(_) => found.out_of_a_download(entry, *mode, pinned, taken_out),
         },
         (Want::ManagedBlock { content, .. }, Observed::ManagedBlock { block }) => found.block(block, content),
-        (Want::Unit { enabled, active, .. }, Observed::Unit { enabled: at_boot, masked, active: now }) => {
-            found.exists(*at_boot || *now == Answer::Known(true) || !(*enabled || *active));
-            found.flag("masked", *masked && (*enabled || *active), false);
-            found.flag("enabled", *at_boot, *enabled);
-            found.answer("active", now, *active);
+        (Want::Unit { .. }, Observed::Unit { .. }) => found.unit(want, observed),
+        (Want::Run { command, .. }, Observed::Run { needed }) => {
+            found.absent = true;
+            match needed {
+                Answer::Known(true) => found.differ("run", None, &command.join(" ")),
+                Answer::Known(false) => {}
+                Answer::Unknown { why } => found.unknown(why),
+                Answer::Later { why } => found.left(why),
+            }
         }
-        (_, Observed::Packages { installed: Answer::Unknown { why } } | Observed::Unseen { why }) => {
-            found.unknown(why);
+        (_, Observed::Packages { installed: Answer::Unknown { why } }) => found.unknown(why),
+        (_, Observed::Packages { installed: Answer::Later { why } } | Observed::Elsewhere { why }) => {
+            found.left(why);
         }
         _ => found.unknown("it was observed as another kind of resource"),
     }
@@ -162,20 +168,22 @@ struct Found {
     remove: bool,
     differences: Vec<Difference>,
     unknown: Option<String>,
+    left: Option<String>,
 }
 
 impl Found {
     fn change(self, id: ResourceId) -> Change {
-        let Self { absent, remove, differences, unknown } = self;
-        let action = match (differences.is_empty(), &unknown) {
-            (false, _) if remove => Action::Remove,
-            (false, _) if absent => Action::Create,
-            (false, _) => Action::Update,
-            (true, Some(_)) => Action::Unknown,
-            (true, None) => Action::None,
+        let Self { absent, remove, differences, unknown, left } = self;
+        let action = match (differences.is_empty(), &unknown, &left) {
+            (false, ..) if remove => Action::Remove,
+            (false, ..) if absent => Action::Create,
+            (false, ..) => Action::Update,
+            (true, Some(_), _) => Action::Unknown,
+            (true, None, Some(_)) => Action::Left,
+            (true, None, None) => Action::None,
         };
         // A difference that is certain makes the reason of a lesser doubt noise.
-        let why = unknown.filter(|_| differences.is_empty()).map(|why| clean(&why));
+        let why = unknown.or(left).filter(|_| differences.is_empty()).map(|why| clean(&why));
         Change { id, action, differences, why }
     }
     fn exists(&mut self, exists: bool) {
@@ -183,6 +191,9 @@ impl Found {
     }
     fn unknown(&mut self, why: &str) {
         self.unknown.get_or_insert_with(|| why.to_owned());
+    }
+    fn left(&mut self, why: &str) {
+        self.left.get_or_insert_with(|| why.to_owned());
     }
     fn differ(&mut self, field: &str, from: Option<&str>, to: &str) {
         let from = from.map(clean);
@@ -206,6 +217,35 @@ impl Found {
         match seen {
             Answer::Known(seen) => self.flag(field, *seen, want),
             Answer::Unknown { why } => self.unknown(why),
+            Answer::Later { why } => self.left(why),
+        }
+    }
+    fn text_answer(&mut self, field: &str, seen: &Answer<String>, want: &str) {
+        match seen {
+            Answer::Known(seen) => self.text(field, Some(seen), want),
+            Answer::Unknown { why } => self.unknown(why),
+            Answer::Later { why } => self.left(why),
+        }
+    }
+    fn unit(&mut self, want: &Want, observed: &Observed) {
+        let (
+            Want::Unit { enabled, active, restart_on, .. },
+            Observed::Unit { enabled: at_boot, masked, active: now, outdated },
+        ) = (want, observed)
+        else {
+            return;
+        };
+        self.exists(*at_boot || *now == Answer::Known(true) || !(*enabled || *active));
+        self.flag("masked", *masked && (*enabled || *active), false);
+        self.flag("enabled", *at_boot, *enabled);
+        // Enabled and not active: it runs when its time has come, and is neither started nor stopped here.
+        if *active || !*enabled {
+            self.answer("active", now, *active);
+        }
+        if let (true, Answer::Known(true), Some(cause)) =
+            (*active, now, restart_on.intersection(outdated).next())
+        {
+            self.differ("restart, for", None, cause.as_str());
         }
     }
     fn access(&mut self, seen: &Access, mode: Mode, owner: &Owner) {
@@ -256,6 +296,7 @@ impl Found {
             }
             Answer::Known(_) => {}
             Answer::Unknown { why } => self.unknown(why),
+            Answer::Later { why } => self.left(why),
         }
     }
     /// A file whose own digest nobody knows but the node that took it out of a download.
@@ -272,6 +313,7 @@ impl Found {
         self.access(access, mode, &Owner::root());
         match (digest, taken_out, pinned) {
             (Answer::Unknown { why }, ..) | (_, Answer::Unknown { why }, _) => self.unknown(why),
+            (Answer::Later { why }, ..) | (_, Answer::Later { why }, _) => self.left(why),
             (Answer::Known(file), Answer::Known(Some(note)), Pinned::Downloads(downloads))
                 if note.vouches(file, downloads) => {}
             (Answer::Known(file), ..) => self.differ("content", Some(file.short()), &pinned.to_string()),
@@ -290,6 +332,7 @@ impl Found {
             (Answer::Known(seen), Answer::Known(wanted)) if seen != wanted => self.hidden("content"),
             (Answer::Known(_), Answer::Known(_)) => {}
             (Answer::Unknown { why }, _) | (_, Answer::Unknown { why }) => self.unknown(why),
+            (Answer::Later { why }, _) | (_, Answer::Later { why }) => self.left(why),
         }
     }
     /// A block without lines is one that shall not be there.

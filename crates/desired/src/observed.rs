@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::TakenOut;
-use crate::resource::Want;
+use crate::resource::{ResourceId, Want};
 use crate::types::{ByteSize, Digest};
 
 /// A fact, or why it isn't known.
@@ -22,12 +22,21 @@ pub enum Answer<T> {
         /// Why, as a clause.
         why: String,
     },
+    /// It is not for this run to see or do: the node's own start brings it about from what lies in its files.
+    Later {
+        /// Who does it and when, as a clause.
+        why: String,
+    },
 }
 
 impl<T> Answer<T> {
     /// An unknown for this reason.
     pub fn unknown(why: impl Into<String>) -> Self {
         Self::Unknown { why: why.into() }
+    }
+    /// Left to the node's start for this reason.
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into() }
     }
 }
 
@@ -95,10 +104,12 @@ pub enum Block {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Observed {
-    /// The static host name.
+    /// The host name.
     Hostname {
-        /// None when none is set.
+        /// The static one; none when none is set.
         name: Option<String>,
+        /// The kernel's.
+        now: Answer<String>,
     },
     /// Packages.
     Packages {
@@ -157,17 +168,24 @@ pub enum Observed {
         masked: bool,
         /// It runs.
         active: Answer<bool>,
+        /// What it runs on that changed after it was last started by us: a run was cut off between the two.
+        outdated: BTreeSet<ResourceId>,
     },
-    /// Kinds that can't be seen from here.
-    Unseen {
-        /// Why, as a clause.
+    /// A command.
+    Run {
+        /// Its probe says that it has to run.
+        needed: Answer<bool>,
+    },
+    /// What somebody else compares and does, so that it keeps no plan open here.
+    Elsewhere {
+        /// Who, as a clause.
         why: String,
     },
 }
 
 impl Observed {
     /// Why labels and taints are not seen on the node itself.
-    pub const NODE_METADATA: &str = "labels and taints are held by the API server, so a server compares them";
+    pub const NODE_METADATA: &str = "labels and taints are held by the API server, so a server sets them";
     /// Why a command's need is not known.
     pub const RUN: &str = "its probe is run at join";
 
@@ -176,7 +194,9 @@ impl Observed {
     pub fn nothing(want: &Want) -> Self {
         let entry = Entry::Absent;
         match want {
-            Want::Hostname { .. } => Self::Hostname { name: None },
+            Want::Hostname { .. } => {
+                Self::Hostname { name: None, now: Answer::later("the desk is not the node") }
+            }
             Want::Packages { .. } => Self::Packages { installed: Answer::Known(BTreeSet::new()) },
             Want::KernelModule { .. } => Self::KernelModule { at_boot: false, loaded: Answer::Known(false) },
             Want::Sysctl { .. } => {
@@ -189,9 +209,14 @@ impl Observed {
             }
             Want::ManagedBlock { .. } => Self::ManagedBlock { block: Block::NoFile },
             Want::Artifact { .. } => Self::Artifact { entry, taken_out: Answer::Known(None) },
-            Want::Unit { .. } => Self::Unit { enabled: false, masked: false, active: Answer::Known(false) },
-            Want::NodeMetadata { .. } => Self::Unseen { why: Self::NODE_METADATA.to_owned() },
-            Want::Run { .. } => Self::Unseen { why: Self::RUN.to_owned() },
+            Want::Unit { .. } => Self::Unit {
+                enabled: false,
+                masked: false,
+                active: Answer::Known(false),
+                outdated: BTreeSet::new(),
+            },
+            Want::NodeMetadata { .. } => Self::Elsewhere { why: Self::NODE_METADATA.to_owned() },
+            Want::Run { .. } => Self::Run { needed: Answer::unknown(Self::RUN) },
         }
     }
 }

@@ -55,7 +55,7 @@ fn circle(ids: &[ResourceId]) -> String {
 /// # Errors
 /// [`OrderError`].
 pub fn order(resources: &[Resource]) -> Result<Vec<&Resource>, OrderError> {
-    let needs = needs(resources)?;
+    let needs = indices(resources)?;
     let mut left = needs.iter().map(|needs| needs.len()).collect::<Vec<_>>();
     let mut dependents = vec![Vec::new(); resources.len()];
     for (index, needs) in needs.iter().enumerate() {
@@ -78,6 +78,16 @@ pub fn order(resources: &[Resource]) -> Result<Vec<&Resource>, OrderError> {
     if ordered.len() == resources.len() { Ok(ordered) } else { Err(cycle(resources, &needs, &left)) }
 }
 
+/// What each resource comes after, declared or implied; whoever skips one skips what needs it.
+///
+/// # Errors
+/// [`OrderError`], but for cycles.
+pub fn needs(resources: &[Resource]) -> Result<BTreeMap<&ResourceId, BTreeSet<&ResourceId>>, OrderError> {
+    let ids = |needs: BTreeSet<usize>| needs.into_iter().map(|at| &resources[at].id).collect();
+    let all = indices(resources)?.into_iter().map(ids);
+    Ok(resources.iter().map(|resource| &resource.id).zip(all).collect())
+}
+
 /// Where a kind stands when nothing else decides: what can fail for outside reasons first, what only works on a
 /// finished node last.
 const fn rank(want: &Want) -> u8 {
@@ -98,7 +108,7 @@ const fn rank(want: &Want) -> u8 {
 }
 
 /// For each resource the indices of those it comes after.
-fn needs(resources: &[Resource]) -> Result<Vec<BTreeSet<usize>>, OrderError> {
+fn indices(resources: &[Resource]) -> Result<Vec<BTreeSet<usize>>, OrderError> {
     let index = Index::of(resources)?;
     let mut all = Vec::with_capacity(resources.len());
     for (own, resource) in resources.iter().enumerate() {
@@ -292,6 +302,17 @@ mod tests {
             packages,
             folder("/etc/samba"),
         ];
+        let needed = needs(&all).unwrap();
+        let of = |id: &str| {
+            let (_, needed) = needed.iter().find(|(one, _)| one.as_str() == id).unwrap();
+            needed.iter().map(|id| id.as_str()).collect::<Vec<_>>()
+        };
+        let credentials = "secret-file:/etc/samba/credentials/nas";
+        assert_eq!(of(credentials), ["directory:/etc/samba", "directory:/etc/samba/credentials"]);
+        assert_eq!(
+            of("unit:mnt.automount"),
+            ["managed-block:/etc/fstab#mounts", "packages:apt", credentials]
+        );
         let wanted = [
             "packages:apt",
             "directory:/etc/samba",

@@ -1,7 +1,7 @@
 //! The plan: every change a node needs, in order, as text for people and JSON for programs.
 //!
 //! In: a node's resources and what was observed of each. Out: a [`Plan`]. An empty plan is the definition of a
-//! converged node; what is unknown keeps it from being empty.
+//! converged node; what is unknown keeps it from being empty, what is left to others does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,8 @@ pub struct Counts {
     pub remove: usize,
     /// Not known before join.
     pub unknown: usize,
+    /// Left to somebody else, or to the node's next start.
+    pub left: usize,
     /// As desired.
     pub unchanged: usize,
 }
@@ -109,16 +111,17 @@ impl Plan {
                 Action::Update => &mut counts.update,
                 Action::Remove => &mut counts.remove,
                 Action::Unknown => &mut counts.unknown,
+                Action::Left => &mut counts.left,
                 Action::None => &mut counts.unchanged,
             } += 1;
         }
         counts
     }
 
-    /// Whether the node is as desired, and known to be.
+    /// Whether the node is as desired, and known to be, as far as that is for it to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.iter().all(|change| change.action == Action::None)
+        self.changes.iter().all(|change| matches!(change.action, Action::None | Action::Left))
     }
 
     /// One aligned line for each change, and a line with the sums.
@@ -133,12 +136,13 @@ impl Plan {
             format!("{} {:width$}  {}\n", change.action.symbol(), change.id, change.summary())
         };
         let lines: String = pending.iter().map(line).collect();
-        let Counts { create, update, remove, unknown, unchanged } = self.counts();
+        let Counts { create, update, remove, unknown, left, unchanged } = self.counts();
+        let left = if left == 0 { String::new() } else { format!(", {left} left to others") };
         if self.is_empty() {
-            return format!("nothing to do, {unchanged} as desired\n");
+            return format!("{lines}nothing to do, {unchanged} as desired{left}\n");
         }
         format!(
-            "{lines}{create} to create, {update} to update, {remove} to remove, {unknown} unknown, {unchanged} as desired\n"
+            "{lines}{create} to create, {update} to update, {remove} to remove, {unknown} unknown, {unchanged} as desired{left}\n"
         )
     }
 
@@ -196,9 +200,20 @@ mod tests {
         BTreeMap::from([
             (
                 resources[0].id.clone(),
-                Observed::Unit { enabled: true, masked: false, active: Answer::Known(true) },
+                Observed::Unit {
+                    enabled: true,
+                    masked: false,
+                    active: Answer::Known(true),
+                    outdated: BTreeSet::new(),
+                },
             ),
-            (resources[1].id.clone(), Observed::Hostname { name: Some("rpi-01".to_owned()) }),
+            (
+                resources[1].id.clone(),
+                Observed::Hostname {
+                    name: Some("rpi-01".to_owned()),
+                    now: Answer::Known("rpi-01".to_owned()),
+                },
+            ),
             (
                 resources[2].id.clone(),
                 Observed::File {
@@ -243,6 +258,30 @@ mod tests {
         assert!(text.contains("~ unit:k3s.service"), "{text}");
         assert!(text.contains("restart, for file:/etc/rancher/k3s/config.yaml"), "{text}");
         assert_eq!(plan.counts(), Counts { update: 2, unchanged: 1, ..Counts::default() });
+    }
+
+    #[test]
+    fn what_is_left_to_others_is_shown_and_keeps_nothing_open() {
+        let mut seen = seen("token-file: /etc/rancher/k3s/token\n");
+        let why = Observed::NODE_METADATA;
+        seen.insert(resources()[1].id.clone(), Observed::Elsewhere { why: why.to_owned() });
+        let plan = Plan::make(&resources(), &seen).unwrap();
+        assert!(plan.is_empty());
+        let text = format!("> hostname  {why}\nnothing to do, 2 as desired, 1 left to others\n");
+        assert_eq!(plan.to_text(), text);
+    }
+
+    #[test]
+    fn a_restart_that_was_cut_off_is_made_up_for() {
+        let (resources, mut seen) = (resources(), seen("token-file: /etc/rancher/k3s/token\n"));
+        let outdated = [resources[2].id.clone()].into();
+        let unit = Observed::Unit { enabled: true, masked: false, active: Answer::Known(true), outdated };
+        seen.insert(resources[0].id.clone(), unit);
+        let text = Plan::make(&resources, &seen).unwrap().to_text();
+        assert!(
+            text.contains("~ unit:k3s.service  restart, for file:/etc/rancher/k3s/config.yaml"),
+            "{text}"
+        );
     }
 
     #[test]

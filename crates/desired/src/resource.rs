@@ -183,7 +183,7 @@ pub enum Want {
         name: UnitName,
         /// Started at boot.
         enabled: bool,
-        /// Running now.
+        /// Running now; with `enabled` alone it is left to run when its time has come.
         active: bool,
         /// Restarted when one of these changed and it is meant to run.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

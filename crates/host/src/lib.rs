@@ -14,11 +14,13 @@ pub mod fetch;
 pub mod freshness;
 #[cfg(feature = "interrupt")]
 pub mod interrupt;
+pub mod journal;
 pub mod leak_scan;
 pub mod mount;
 pub mod observe;
 #[cfg(feature = "net")]
 pub mod oci;
+pub mod perform;
 pub mod process;
 pub mod report;
 pub mod root;

@@ -1,8 +1,12 @@
 //! Values that must not be seen.
 //!
-//! In: the text a secret reference was resolved to. Out: the same text, but only through [`Secret::expose`], whose
-//! few callers are easy to review. A secret has no `Display`, prints as `[secret]` and can't become an argument
-//! of a process, because it converts to no string type.
+//! In: a secret reference. Out: its value, but only through [`Secret::expose`], whose few callers are easy to review.
+//! A secret has no `Display`, prints as `[secret]` and can't become an argument of a process, because it converts to
+//! no string type. Errors name the reference, never what was found there.
+
+use desired::SecretReference;
+
+use crate::root::Root;
 
 /// A secret's value for the short time it is needed.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,10 +22,33 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+    /// The value of a text file or of piped input: all of it less one newline at its end.
+    ///
+    /// # Errors
+    /// If it is not UTF-8, as a clause.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Self, String> {
+        let text = String::from_utf8(bytes).map_err(|_| "which is not UTF-8".to_owned())?;
+        Ok(Self::new(text.strip_suffix('\n').unwrap_or(&text)))
+    }
 }
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("[secret]")
+    }
+}
+
+/// The value of `reference` as far as it can be read on the node without asking anybody; else why not, as a clause.
+pub(crate) fn read(root: &Root, reference: &SecretReference) -> Result<Secret, String> {
+    match reference {
+        SecretReference::Environment(name) => {
+            std::env::var(name).map(Secret::new).map_err(|_| "which is not set here".to_owned())
+        }
+        SecretReference::File(path) => match root.read(path.as_str()) {
+            Ok(Some(bytes)) => Secret::from_bytes(bytes),
+            Ok(None) => Err("which is not there".to_owned()),
+            Err(error) => Err(format!("which can't be read: {error}")),
+        },
+        SecretReference::Infisical { .. } | SecretReference::Stdin => Err("which is read at join".to_owned()),
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod dependencies;
 mod guide;
 mod interrupt;
+mod join;
 #[path = "../../../crates/host/src/fetch/lying_server.rs"]
 mod lying_server;
 mod mistakes;
@@ -22,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         dependencies::trials(),
         guide::trials(),
         interrupt::trials(),
+        join::trials(),
         mistakes::trials(),
         trees::trials(),
     ];

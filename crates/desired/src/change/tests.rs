@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::resource::{PackageManager, SecretPart};
 
@@ -132,7 +134,8 @@ fn units() {
         active,
         restart_on: [].into(),
     };
-    let seen = |enabled, masked, active| Observed::Unit { enabled, masked, active };
+    let seen =
+        |enabled, masked, active| Observed::Unit { enabled, masked, active, outdated: BTreeSet::new() };
     let unknown = || Answer::unknown("systemd does not run here");
     expect(&want(true, true), seen(true, false, Answer::Known(true)), Action::None, "");
     expect(&want(true, true), seen(true, false, Answer::Known(false)), Action::Update, "active no → yes");
@@ -147,12 +150,18 @@ fn units() {
     let masked = "masked yes → no, active no → yes";
     expect(&want(true, true), seen(true, true, Answer::Known(false)), Action::Update, masked);
     expect(&want(false, false), seen(false, true, Answer::Known(false)), Action::None, "");
+    expect(&want(true, false), seen(true, false, Answer::Known(true)), Action::None, "");
+    let later = Answer::later("it starts with the node");
+    expect(&want(true, true), seen(true, false, later), Action::Left, "it starts with the node");
 }
 
 #[test]
 fn the_small_kinds() {
     let host = Want::Hostname { name: "pc".parse().unwrap() };
-    let hostile = Observed::Hostname { name: Some("a\u{1b}[2Jb\u{202e}".to_owned()) };
+    let hostile = Observed::Hostname {
+        name: Some("a\u{1b}[2Jb\u{202e}".to_owned()),
+        now: Answer::later("it is not running"),
+    };
     expect(&host, hostile, Action::Update, "name a\\u{1b}[2Jb\\u{202e} → pc");
 
     let names = ["nfs-common".to_owned(), "open-iscsi".to_owned()].into();
@@ -179,5 +188,8 @@ fn the_small_kinds() {
 
     let run = Want::Run { name: "x".to_owned(), command: vec!["x".to_owned()], unless: vec!["y".to_owned()] };
     expect(&run, Observed::nothing(&run), Action::Unknown, Observed::RUN);
+    let needed = |needed| Observed::Run { needed: Answer::Known(needed) };
+    expect(&run, needed(true), Action::Create, "run x");
+    expect(&run, needed(false), Action::None, "");
     expect(&run, installed(&[]), Action::Unknown, "it was observed as another kind of resource");
 }

@@ -7,6 +7,7 @@
 #[cfg(feature = "net")]
 mod assemble;
 mod folder;
+mod take;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use desired::manifest::{BundleManifest, Fault, ManifestError};
 use desired::order::OrderError;
 use desired::resource::Resource;
 use desired::{Digest, Invalid, NodeName};
+pub use take::take;
 pub use verify::verify;
 
 use crate::archive::ArchiveError;

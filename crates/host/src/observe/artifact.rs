@@ -7,7 +7,7 @@ use desired::{ArtifactName, Invalid};
 use crate::root::Root;
 
 /// The note of `artifact`; where its own digest is pinned nobody needs one, so none is looked for.
-pub(super) fn note(root: &Root, artifact: &ArtifactName, pinned: &Pinned) -> Answer<Option<TakenOut>> {
+pub(crate) fn note(root: &Root, artifact: &ArtifactName, pinned: &Pinned) -> Answer<Option<TakenOut>> {
     if pinned.file_digest().is_some() {
         return Answer::Known(None);
     }

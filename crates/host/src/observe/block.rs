@@ -3,11 +3,21 @@
 use desired::block::Markers;
 use desired::observed::Block;
 use desired::{AbsPath, Digest};
+use rustix::fs::FileType;
 
 use crate::root::Root;
 
 /// The lines between our markers, as a digest.
 pub(super) fn observe(root: &Root, path: &AbsPath, comment: &str, name: &str) -> Block {
+    // A block is put into a file, never through a link: nobody could tell whose file that is.
+    match root.see(path.as_str()) {
+        Ok(Some(seen)) if seen.kind() != FileType::RegularFile => {
+            let what =
+                seen.target().map_or_else(|| "no regular file".to_owned(), |to| format!("a link to {to}"));
+            return Block::Unknown { why: format!("it is {what}") };
+        }
+        _ => {}
+    }
     let file = match root.read(path.as_str()) {
         Ok(Some(file)) => file,
         Ok(None) => return Block::NoFile,

@@ -34,10 +34,15 @@ impl Modules {
                 Err(error) => Answer::unknown(format!("/sys can't be read: {error}")),
             }
         } else {
-            Answer::unknown(super::NOT_LIVE)
+            Answer::later(super::NOT_LIVE)
         };
         Observed::KernelModule { at_boot: self.0.contains(&name), loaded }
     }
+}
+
+/// Whether a file asks for `name` at boot.
+pub(crate) fn is_at_boot(root: &Root, name: &str) -> bool {
+    Modules::read(root).0.contains(&underscored(name))
 }
 
 /// Files write both, the kernel only underscores.

@@ -1,4 +1,5 @@
-//! Installed packages, from dpkg's own status file: no program is started, so nothing waits for a lock.
+//! Installed packages. dpkg's from its own status file: no program is started, so nothing waits for a lock; rpm's
+//! from rpm, whose database has no form that others read.
 //!
 //! Format: deb-control paragraphs; `Status: <want> <error> <state>`, dpkg-query(1).
 
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use desired::observed::Answer;
 use desired::resource::PackageManager;
 
+use crate::process::Invocation;
 use crate::root::Root;
 
 /// The names dpkg has as installed, or why that isn't known.
@@ -21,19 +23,53 @@ impl Dpkg {
     }
 }
 
-/// Those of `names` that are installed.
+/// Those of `names` that are installed. Packages are installed by the running node, for its own arch and with its own
+/// scripts; below a folder they are left to it.
 pub(super) fn installed(
+    root: &Root,
     dpkg: &Dpkg,
     manager: PackageManager,
     names: &BTreeSet<String>,
 ) -> Answer<BTreeSet<String>> {
-    match (manager, &dpkg.0) {
-        (PackageManager::Apt, Answer::Known(all)) => {
-            Answer::Known(names.intersection(all).cloned().collect())
-        }
-        (PackageManager::Apt, Answer::Unknown { why }) => Answer::unknown(why.clone()),
-        (PackageManager::Dnf, _) => Answer::unknown("rpm's database is asked at join"),
+    let installed = match (manager, &dpkg.0) {
+        (PackageManager::Apt, Answer::Known(all)) => names.intersection(all).cloned().collect(),
+        (PackageManager::Apt, unknown) => return unknown.clone(),
+        (PackageManager::Dnf, _) if root.is_live() => match rpm(names) {
+            Ok(installed) => installed,
+            Err(why) => return Answer::unknown(why),
+        },
+        (PackageManager::Dnf, _) => BTreeSet::new(),
+    };
+    let missing: Vec<&str> = names.difference(&installed).map(String::as_str).collect();
+    if missing.is_empty() || root.is_live() {
+        Answer::Known(installed)
+    } else {
+        Answer::later(format!("the running node installs {}", missing.join(" ")))
     }
+}
+
+/// Every package that is installed, for telling what a change brought.
+pub(crate) fn every(root: &Root, manager: PackageManager) -> Result<BTreeSet<String>, String> {
+    match manager {
+        PackageManager::Apt => match Dpkg::read(root).0 {
+            Answer::Known(names) => Ok(names.into_iter().filter(|name| !name.contains(':')).collect()),
+            Answer::Unknown { why } | Answer::Later { why } => Err(why),
+        },
+        PackageManager::Dnf => {
+            let call = Invocation::new("rpm").args(["--query", "--all", "--queryformat", "%{NAME}\n"]);
+            let output = call.run().map_err(|error| error.to_string())?;
+            Ok(output.text().lines().map(str::to_owned).collect())
+        }
+    }
+}
+
+/// rpm(8): one line a package, in words where it is not installed; the status counts those.
+fn rpm(names: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+    let call = Invocation::new("rpm").args(["--query", "--queryformat", "%{NAME}\n", "--"]).args(names);
+    let output = call.accept((0..=255).collect::<Vec<i32>>()).run().map_err(|error| error.to_string())?;
+    let text = output.text();
+    let said: BTreeSet<&str> = text.lines().collect();
+    Ok(names.iter().filter(|name| said.contains(name.as_str())).cloned().collect())
 }
 
 /// Names whose state is `installed`, once bare and once with their architecture (`libc6:arm64`).

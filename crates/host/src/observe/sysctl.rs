@@ -8,7 +8,7 @@ use crate::root::Root;
 
 /// Every setting that files make. A file in a later folder of this list hides one of its name in an earlier one; then
 /// files count by name, and the last one wins.
-pub(super) fn at_boot(root: &Root) -> BTreeMap<String, String> {
+pub(crate) fn at_boot(root: &Root) -> BTreeMap<String, String> {
     const FOLDERS: [&str; 4] =
         ["/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d"];
     let mut files = BTreeMap::new();
@@ -29,7 +29,7 @@ pub(super) fn observe(root: &Root, settings: &BTreeMap<String, String>, key: &st
             Err(error) => Answer::unknown(format!("it can't be read: {error}")),
         }
     } else {
-        Answer::unknown(super::NOT_LIVE)
+        Answer::later(super::NOT_LIVE)
     };
     Observed::Sysctl { at_boot: settings.get(&place(key)).cloned(), now }
 }
@@ -42,7 +42,7 @@ fn parse(text: &str) -> Vec<(String, String)> {
 }
 
 /// `net.ipv4.conf.eth0/1.x` and `net/ipv4/conf/eth0.1/x` are the same: the first separator decides.
-fn place(key: &str) -> String {
+pub(crate) fn place(key: &str) -> String {
     match key.find(['.', '/']) {
         Some(at) if key[at..].starts_with('.') => key
             .chars()
@@ -61,7 +61,7 @@ fn place(key: &str) -> String {
 }
 
 /// The kernel separates several numbers by tabs, people by blanks.
-fn spaced(value: &str) -> String {
+pub(crate) fn spaced(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -3,6 +3,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use desired::artifact::{Pinned, TakenOut};
+use desired::observed::Answer;
 use desired::plan::Plan;
 use desired::resource::{Owner, PackageManager, SecretPart};
 use desired::{AbsPath, Digest, Mode};
@@ -31,7 +32,7 @@ fn path(text: &str) -> AbsPath {
 
 fn plan(root: &Path, wants: impl IntoIterator<Item = Want>) -> String {
     let resources: Vec<Resource> = wants.into_iter().map(Resource::new).collect();
-    let seen = all(&Root::open(root).unwrap(), &resources);
+    let seen = all(&Root::open(root).unwrap(), &resources, &History::default());
     Plan::make(&resources, &seen).unwrap().to_text()
 }
 
@@ -57,19 +58,22 @@ fn an_empty_root_needs_everything() {
     );
     for line in [
         "+ hostname             name rpi-01\n",
-        "+ packages:apt         install nfs-common\n",
-        "? packages:dnf         rpm's database is asked at join\n",
+        "> packages:apt         the running node installs nfs-common\n",
+        "> packages:dnf         the running node installs nfs-utils\n",
         "+ kernel-module:vxlan  at boot no → yes\n",
         "+ sysctl:vm.swappiness  at boot 10\n",
         "+ directory:/srv/x",
-        "+ unit:k3s.service",
-        "6 to create, 0 to update, 0 to remove, 1 unknown, 0 as desired\n",
+        "> unit:k3s.service its unit comes with a package or from fstab, on the running node\n",
+        "4 to create, 0 to update, 0 to remove, 0 unknown, 0 as desired, 3 left to others\n",
     ] {
         let squeezed =
             |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         assert!(squeezed(&text).contains(&squeezed(line)), "{line}{text}");
     }
 }
+
+const PREPARED: &str = "> hostname  the kernel takes it when the node starts\n\
+    nothing to do, 4 as desired, 1 left to others\n";
 
 #[test]
 fn a_prepared_root_needs_nothing_that_can_be_seen() {
@@ -108,7 +112,7 @@ fn a_prepared_root_needs_nothing_that_can_be_seen() {
         },
         secret(reference),
     ];
-    assert_eq!(plan(root, wants), "nothing to do, 5 as desired\n");
+    assert_eq!(plan(root, wants), PREPARED);
     let text =
         plan(root, [file("hullo\n"), secret(SecretPart::Secret("infisical:/samba/NAS".parse().unwrap()))]);
     assert!(text.contains("~ file:/etc/motd") && !text.contains("hunter2"), "{text}");
@@ -172,7 +176,8 @@ fn boot_files_and_unit_links_are_found() {
         ],
     );
     assert!(text.contains("masked yes → no, enabled no → yes"), "{text}");
-    assert_eq!(text.matches("only the running node can tell").count(), 3, "{text}");
+    assert_eq!(text.matches(NOT_LIVE).count(), 2, "{text}");
+    assert!(text.contains("> unit:k3s.service          it starts with the node"), "{text}");
 }
 
 #[test]
@@ -193,9 +198,13 @@ fn a_link_out_of_the_root_is_not_followed() {
                 owner: Owner::root(),
             }),
         ],
+        &History::default(),
     );
     assert_eq!(
         observed.into_values().collect::<Vec<_>>(),
-        [Observed::Directory { entry: desired::observed::Entry::Absent }, Observed::Hostname { name: None },]
+        [
+            Observed::Directory { entry: desired::observed::Entry::Absent },
+            Observed::Hostname { name: None, now: Answer::later("the kernel takes it when the node starts") },
+        ]
     );
 }

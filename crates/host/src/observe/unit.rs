@@ -1,22 +1,23 @@
 //! systemd units: started at boot by a link in a `.wants` or `.requires` folder, masked by a link to /dev/null, and
 //! running, which only the running systemd knows: it is asked once for all units.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use desired::UnitName;
 use desired::observed::{Answer, Observed};
-use desired::resource::{Resource, Want};
+use desired::resource::{Resource, ResourceId, Want};
+use desired::{AbsPath, UnitName};
 
 use crate::process::Invocation;
 use crate::root::Root;
 
 /// Where units and their links lie, systemd.unit(5).
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 6] = [
     "/etc/systemd/system",
     "/run/systemd/system",
     "/run/systemd/generator",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
+    "/lib/systemd/system",
 ];
 
 /// Which units run.
@@ -30,7 +31,7 @@ impl Running {
         };
         let units: Vec<UnitName> = resources.iter().filter_map(name).collect();
         if units.is_empty() || !root.is_live() {
-            return Self(Answer::unknown(super::NOT_LIVE));
+            return Self(Answer::later("it starts with the node"));
         }
         // One line a unit in the order asked; the status only sums them up (systemctl(1): 0, 3 or 4).
         let call = Invocation::new("systemctl")
@@ -47,10 +48,22 @@ impl Running {
         })
     }
 
-    pub(super) fn observe(&self, root: &Root, unit: &UnitName) -> Observed {
+    /// Looks at `unit`; `coming` are files that are made in the same run.
+    pub(super) fn observe(
+        &self,
+        root: &Root,
+        unit: &UnitName,
+        coming: &BTreeSet<&AbsPath>,
+        outdated: BTreeSet<ResourceId>,
+    ) -> Observed {
+        if !root.is_live() && !is_there(root, unit, coming) {
+            let why = "its unit comes with a package or from fstab, on the running node";
+            return Observed::Elsewhere { why: why.to_owned() };
+        }
         let active = match &self.0 {
             Answer::Known(states) => Answer::Known(states.get(unit).copied().unwrap_or(false)),
             Answer::Unknown { why } => Answer::unknown(why.clone()),
+            Answer::Later { why } => Answer::later(why.clone()),
         };
         let masked = |folder: &str| {
             let seen = root.see(&format!("{folder}/{unit}")).ok().flatten();
@@ -60,8 +73,24 @@ impl Running {
             enabled: FOLDERS.iter().any(|folder| wanted_in(root, folder, unit)),
             masked: FOLDERS[..2].iter().any(|folder| masked(folder)),
             active,
+            outdated,
         }
     }
+}
+
+/// Whether there is such a unit, or a template of it, or will be.
+fn is_there(root: &Root, unit: &UnitName, coming: &BTreeSet<&AbsPath>) -> bool {
+    let template = unit.as_str().split_once('@').and_then(|(stem, rest)| {
+        let (_, suffix) = rest.rsplit_once('.')?;
+        Some(format!("{stem}@.{suffix}"))
+    });
+    let names = std::iter::once(unit.to_string()).chain(template);
+    names.into_iter().any(|name| {
+        FOLDERS.iter().any(|folder| {
+            let path = format!("{folder}/{name}");
+            coming.iter().any(|coming| coming.as_str() == path) || matches!(root.see(&path), Ok(Some(_)))
+        })
+    })
 }
 
 fn wanted_in(root: &Root, folder: &str, unit: &UnitName) -> bool {

@@ -4,11 +4,17 @@
 //! node itself would. The walk goes from open folder to open folder, so a link that is exchanged meanwhile can't
 //! redirect it (openat2(2) would do the same, but qemu's user mode and old kernels lack it).
 
+mod accounts;
+mod write;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+
+pub use accounts::{Accounts, NoAccount};
+pub use write::{Ownership, Place};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
@@ -66,6 +72,16 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         Ok(Self { folder, path: path.to_owned() })
+    }
+    /// Where it lies on this machine.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// Whether the caller may change everything here, as root alone may.
+    #[must_use]
+    pub fn is_writable_by_caller(&self) -> bool {
+        rustix::process::geteuid().is_root()
     }
     /// Whether this is the running system, whose kernel and services can be asked too.
     #[must_use]

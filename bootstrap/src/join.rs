@@ -1,0 +1,184 @@
+//! `bootstrap join`: verify, say which node this is, check, plan, ask, perform, and plan again, which must be empty.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use clap::Args;
+use desired::NodeName;
+use desired::change::Change;
+use desired::order::needs;
+use desired::plan::Plan;
+use desired::resource::{Resource, ResourceId};
+use host::bundle::Bundle;
+use host::journal::Journal;
+use host::perform::{Outcome as Made, Performer};
+use host::report::{Report, Style};
+use host::root::Root;
+use host::verified::Verified;
+use serde_json::{Value, json};
+
+use crate::exit::{Code, Failure, Outcome, answer};
+use crate::{ask, place, preflight};
+
+/// Arguments of `join`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+    /// Which node this is [default: the one of this host name]
+    #[arg(long)]
+    node: Option<NodeName>,
+    /// The folder that holds the node's file system
+    #[arg(long, default_value = "/")]
+    root: PathBuf,
+    /// Change without asking
+    #[arg(long)]
+    yes: bool,
+    /// Only these resources and what they need, by the names that `plan` shows
+    #[arg(long, value_name = "RESOURCE", num_args = 1..)]
+    only: Vec<String>,
+    /// Answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Joins.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let bundle = place::bundle(arguments.bundle.as_deref())?;
+    let root = place::root(&arguments.root)?;
+    let (node, why) = place::node(arguments.node.as_ref(), &root, &bundle)?;
+    preflight::run(&root, &bundle)?;
+    let resources = selected(&bundle.nodes[&node], &arguments.only)?;
+    let plan = place::plan(&root, &node, &resources, &place::history(&root)?)?;
+    if !arguments.json {
+        let cluster = &bundle.manifest.cluster;
+        answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
+    }
+    let report = Report::new(if arguments.json { Style::Quiet } else { Style::Plain });
+    let mut run =
+        Run { bundle: &bundle, root: &root, node: &node, resources: &resources, report, made: Vec::new() };
+    let remaining = if plan.is_empty() {
+        plan.clone()
+    } else {
+        if !arguments.yes {
+            ask::confirm(&format!("make these changes on {node}?"))?;
+        }
+        run.perform()?
+    };
+    if arguments.json {
+        run.answer(&plan, &remaining)?;
+    } else if !remaining.is_empty() {
+        answer(&format!("not converged, this remains:\n{}", remaining.to_text()))?;
+    } else if arguments.only.is_empty() {
+        answer(&format!("converged: {node} is as desired\n"))?;
+    } else {
+        answer("converged, as far as --only goes\n")?;
+    }
+    let is_done = remaining.is_empty() && run.made.iter().all(|made| made.is_done);
+    Ok(if is_done { Code::Done } else { Code::Unexpected })
+}
+
+/// All resources, or those named with everything they need.
+fn selected(all: &[Resource], only: &[String]) -> Result<Vec<Resource>, Failure> {
+    if only.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let needs = needs(all).map_err(|error| Failure::new(Code::VerificationFailed, error))?;
+    let by_name: BTreeMap<&str, &ResourceId> =
+        all.iter().map(|resource| (resource.id.as_str(), &resource.id)).collect();
+    let (mut wanted, mut waiting) = (BTreeSet::new(), Vec::new());
+    for name in only {
+        let unknown = || {
+            anyhow!("this node has no resource `{}`; `bootstrap plan` shows their names", name.escape_debug())
+        };
+        waiting.push(*by_name.get(name.as_str()).ok_or_else(|| Failure::new(Code::Usage, unknown()))?);
+    }
+    while let Some(id) = waiting.pop() {
+        if wanted.insert(id) {
+            waiting.extend(needs.get(id).into_iter().flatten());
+        }
+    }
+    Ok(all.iter().filter(|resource| wanted.contains(&resource.id)).cloned().collect())
+}
+
+/// One run of changes.
+struct Run<'a> {
+    bundle: &'a Verified<Bundle>,
+    root: &'a Root,
+    node: &'a NodeName,
+    resources: &'a [Resource],
+    report: Report,
+    made: Vec<Ended>,
+}
+
+/// How one change ended, for the answer.
+struct Ended {
+    id: ResourceId,
+    outcome: &'static str,
+    why: Option<String>,
+    millis: u128,
+    is_done: bool,
+}
+
+impl Run<'_> {
+    /// Makes the changes that are needed once nobody else can make any; gives what remains.
+    fn perform(&mut self) -> Result<Plan, Failure> {
+        let version = env!("CARGO_PKG_VERSION");
+        let journal =
+            Journal::open(self.root, "join", version, Some(&self.bundle.digest)).map_err(place::journal)?;
+        // Between the question and the lock somebody may have done it.
+        let plan = place::plan(self.root, self.node, self.resources, journal.history())?;
+        let mut performer = Performer::new(self.root, self.bundle, journal);
+        let widths = plan.changes().iter().map(|change| change.id.as_str().len());
+        let width = widths.filter(|width| *width <= 60).max().unwrap_or(0);
+        let mut started = Instant::now();
+        let (report, made) = (&self.report, &mut self.made);
+        performer
+            .run(self.resources, &plan, |change, outcome| {
+                let result = Ended::new(change, outcome, started.elapsed().as_millis());
+                report.say(result.line(change, width));
+                made.push(result);
+                started = Instant::now();
+            })
+            .map_err(|error| Failure::new(Code::VerificationFailed, error))?;
+        place::plan(self.root, self.node, self.resources, performer.history())
+    }
+
+    fn answer(&self, plan: &Plan, remaining: &Plan) -> Result<(), Failure> {
+        let cluster = &self.bundle.manifest.cluster;
+        let results: Vec<Value> = self.made.iter().map(Ended::json).collect();
+        let value = json!({
+            "format": 1, "cluster": cluster, "node": self.node, "bundle": self.bundle.digest,
+            "plan": plan.document(cluster, self.node), "results": results,
+            "remaining": remaining.document(cluster, self.node), "converged": remaining.is_empty(),
+        });
+        answer(&format!("{value:#}\n"))
+    }
+}
+
+impl Ended {
+    fn new(change: &Change, outcome: &Made, millis: u128) -> Self {
+        let (outcome, why, is_done) = match outcome {
+            Made::Done => ("done", None, true),
+            Made::Unneeded => ("unneeded", None, true),
+            Made::Skipped { why } => ("skipped", Some(why.clone()), false),
+            Made::Failed(error) => ("FAILED", Some(error.sentence()), false),
+        };
+        Self { id: change.id.clone(), outcome, why, millis, is_done }
+    }
+    fn line(&self, change: &Change, width: usize) -> String {
+        let why = self.why.clone().unwrap_or_else(|| change.summary());
+        // Only what took its time is worth a number.
+        let time = if self.millis < 1000 { String::new() } else { format!(" ({} s)", self.millis / 1000) };
+        format!("{:<8} {:width$}  {why}{time}", self.outcome, self.id)
+    }
+    fn json(&self) -> Value {
+        json!({
+            "id": self.id, "outcome": self.outcome.to_ascii_lowercase(), "why": self.why,
+            "millis": u64::try_from(self.millis).unwrap_or(u64::MAX),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! One run at a time.
+//!
+//! In: a root and the verb that wants to work on it. Out: the state folder, made if needed, and a lock in it that the
+//! kernel lets go of however the process ends. Whoever comes second is told who was first.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use desired::AbsPath;
+use rustix::fs::{FlockOperation, flock, fstat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::{JournalError, path};
+use crate::root::{Ownership, Root};
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// What it does.
+    pub verb: String,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = now().saturating_sub(self.since);
+        write!(formatter, "`bootstrap {}`, process {}, for {seconds} s", self.verb, self.pid)
+    }
+}
+
+/// Seconds since 1970; 0 where the clock is before that.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
+
+/// The held lock.
+#[derive(Debug)]
+pub struct RunLock {
+    /// Held for its lock.
+    _file: File,
+    /// Folders above the state folder that were made for it, outermost first.
+    pub(super) folders: Vec<AbsPath>,
+}
+
+impl RunLock {
+    /// Makes the state folder if it is missing and takes its lock for `verb`.
+    ///
+    /// # Errors
+    /// [`JournalError::Held`] if another run has it; [`JournalError::File`] if the folder can't be made.
+    pub fn take(root: &Root, verb: &str) -> Result<Self, JournalError> {
+        let own = path("lock");
+        let failed = |act| JournalError::file(act, &own);
+        let folders = make_folders(root, &own).map_err(failed("make the folder of"))?;
+        loop {
+            let place = root.place(&own).map_err(failed("reach"))?;
+            let mut file = place.append().map_err(failed("open"))?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(JournalError::Held(holder(&mut file))),
+                Err(error) => return Err(failed("lock")(error.into())),
+            }
+            // `leave` removes the file it holds; whoever opened it just before holds a lock on nothing.
+            let (here, held) = (place.stat().map_err(failed("look at"))?, fstat(&file));
+            let held = held.map_err(|error| failed("look at")(error.into()))?;
+            if here.is_some_and(|here| (here.st_dev, here.st_ino) == (held.st_dev, held.st_ino)) {
+                let holder = Holder { pid: std::process::id(), verb: verb.to_owned(), since: now() };
+                // Who holds it is a courtesy to the second; a full disk is told by the journal.
+                let _ = sign(&mut file, &holder);
+                return Ok(Self { _file: file, folders });
+            }
+        }
+    }
+}
+
+/// The state folder and what is missing above it; gives the latter.
+fn make_folders(root: &Root, own: &AbsPath) -> std::io::Result<Vec<AbsPath>> {
+    let mut missing = root.missing_folders(own)?;
+    let Some(state) = missing.pop() else { return Ok(Vec::new()) };
+    for folder in &missing {
+        root.place(folder)?.make_folder(Ownership::private(0o755))?;
+    }
+    match root.place(&state)?.make_folder(Ownership::private(0o700)) {
+        // The other run of two that start at once was quicker; the lock decides.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(()) => Ok(missing),
+    }
+}
+
+fn sign(file: &mut File, holder: &Holder) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.write_all(serde_json::to_string(holder)?.as_bytes())
+}
+
+fn holder(file: &mut File) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    let known = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+    // It has the lock and has not signed yet.
+    known.unwrap_or(Holder { pid: 0, verb: "(starting)".to_owned(), since: now() })
+}

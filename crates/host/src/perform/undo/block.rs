@@ -1,0 +1,69 @@
+//! A file without our block, the rest of it kept to the byte.
+
+use std::io::Write as _;
+
+use desired::block::Markers;
+
+use super::super::PerformError;
+use super::Undone;
+use crate::journal::{PlaceBefore, State, saved};
+use crate::root::{Ownership, Root};
+
+/// Takes our lines out, whoever edited them or the rest since; a file that was not there and holds nothing else goes.
+pub(super) fn undo(
+    root: &Root,
+    before: &PlaceBefore,
+    (comment, name): (&str, &str),
+) -> Result<Undone, PerformError> {
+    let path = &before.path;
+    let failed = |act| PerformError::file(act, path);
+    if let Ok(place) = root.place(path) {
+        place.clear_leftover().map_err(failed("remove what a cut-off run left beside"))?;
+    }
+    let seen = root.see(path.as_str()).map_err(failed("look at"))?;
+    let Some(seen) = seen else { return Ok(Undone::Unchanged) };
+    let ownership = Ownership::of(&seen.stat);
+    if seen.target().is_some() {
+        return Ok(Undone::Kept { why: "it has become a link; take our block out by hand".to_owned() });
+    }
+    let now = root.read(path.as_str()).map_err(failed("read"))?.unwrap_or_default();
+    let original = original(root, before)?;
+    let markers = Markers::new(comment, name);
+    let kept = |why: String| Ok(Undone::Kept { why });
+    // Our block may have been there before the journal began; then its lines come back.
+    let old = original.as_deref().map_or(Ok(None), |original| markers.find(original)).unwrap_or(None);
+    let rest = match old {
+        Some(lines) => match std::str::from_utf8(lines) {
+            Ok(lines) => markers.splice(&now, lines),
+            Err(_) => return kept("what was in it is not UTF-8".to_owned()),
+        },
+        None => markers.remove(&now),
+    };
+    let mut rest = match rest {
+        Ok(rest) => rest,
+        Err(fault) => return kept(fault.to_string()),
+    };
+    if let Some(original) = &original
+        // A marker needs a line of its own, so the last line was given its end.
+        && !original.ends_with(b"\n") && rest.strip_suffix(b"\n") == Some(original)
+    {
+        rest.pop();
+    }
+    let place = root.place(path).map_err(failed("reach"))?;
+    if before.state == State::Absent && rest.is_empty() {
+        place.remove().map_err(failed("remove"))?;
+        return Ok(Undone::Restored);
+    }
+    if rest == now {
+        return Ok(Undone::Unchanged);
+    }
+    place.write(ownership, |file| file.write_all(&rest)).map_err(failed("take our block out of"))?;
+    Ok(Undone::Restored)
+}
+
+/// The file as it was before us; none if it was not there, or its copy is gone.
+fn original(root: &Root, before: &PlaceBefore) -> Result<Option<Vec<u8>>, PerformError> {
+    let State::File { saved: Some(number), .. } = &before.state else { return Ok(None) };
+    let copy = saved(*number);
+    root.read(copy.as_str()).map_err(PerformError::file("read", &copy))
+}
