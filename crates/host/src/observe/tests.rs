@@ -177,7 +177,7 @@ fn boot_files_and_unit_links_are_found() {
     );
     assert!(text.contains("masked yes → no, enabled no → yes"), "{text}");
     assert_eq!(text.matches(NOT_LIVE).count(), 2, "{text}");
-    assert!(text.contains("> unit:k3s.service          it starts with the node"), "{text}");
+    assert!(text.contains("> unit:k3s.service            it starts with the node"), "{text}");
 }
 
 #[test]
