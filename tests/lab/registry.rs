@@ -1,6 +1,6 @@
 //! A registry on loopback with its storage in a temporary folder.
 //!
-//! In: nothing. Out: an address to push to and pull from, without TLS and without passwords, gone when dropped.
+//! In: nothing, or that it shall want a login. Out: an address to push to and pull from, without TLS, gone when dropped.
 
 use super::{Missing, daemon::Daemon};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -16,12 +16,29 @@ pub struct Registry {
     address: SocketAddr,
 }
 
+/// The login of a registry that wants one; it guards nothing.
+pub const LOGIN: (&str, &str) = ("lab", "lab-only");
+/// The same as a line of htpasswd, bcrypt.
+const HTPASSWD: &str = "lab:$2b$05$abcdefghijklmnopqrstuuRXGGEelSA1ue7vuQcHHDcpjSWLLc1xS\n";
+
 impl Registry {
-    /// Starts it on a free port.
+    /// Starts it on a free port, open to everybody.
     ///
     /// # Errors
     /// If the program is absent or does not answer.
     pub fn start() -> Result<Self, Missing> {
+        Self::start_with(false)
+    }
+
+    /// Starts it on a free port; it answers 401 to who does not come with [`LOGIN`].
+    ///
+    /// # Errors
+    /// If the program is absent or does not answer.
+    pub fn start_locked() -> Result<Self, Missing> {
+        Self::start_with(true)
+    }
+
+    fn start_with(locked: bool) -> Result<Self, Missing> {
         let failed = |error: std::io::Error| {
             Missing::new(format!("prepare a registry: {error}"), "look at the message")
         };
@@ -30,12 +47,17 @@ impl Registry {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
         let address = free.map_err(failed)?;
         let root = storage.path().join("blobs");
-        let settings = serde_json::json!({
+        let mut settings = serde_json::json!({
             "version": "0.1",
             "log": { "level": "warn" },
             "storage": { "filesystem": { "rootdirectory": root }, "delete": { "enabled": true } },
             "http": { "addr": address.to_string() },
         });
+        if locked {
+            let passwords = storage.path().join("htpasswd");
+            std::fs::write(&passwords, HTPASSWD).map_err(failed)?;
+            settings["auth"] = serde_json::json!({ "htpasswd": { "realm": "lab", "path": passwords } });
+        }
         let path = storage.path().join("registry.yml");
         // JSON is YAML.
         std::fs::write(&path, settings.to_string()).map_err(failed)?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tests::desk::{CLUSTER, Desk};
+use tests::lab::registry::{LOGIN, Registry};
 use tests::lab::{Lab, Need};
 use tests::programs::{answering, bootstrap, said};
 use tests::ring::{Ring, Trial};
@@ -22,6 +23,8 @@ pub fn trials() -> Vec<Trial> {
             .needs(&needs),
         Trial::new(Ring::Container, "images::buildx_makes_the_same_files", rivals).needs(&[Need::Engine]),
         Trial::new(Ring::Container, "images::a_bundle_is_verified_and_planned", |_| bundle()),
+        Trial::new(Ring::Container, "images::a_push_logs_in_through_dockers_credential_helper", |_| login())
+            .needs(&[Need::Registry]),
     ]
 }
 
@@ -48,6 +51,41 @@ fn pushed(lab: &Lab) -> anyhow::Result<()> {
             ensure!(said.contains(arch), "{name} on {arch} says: {said}");
         }
     }
+    Ok(())
+}
+
+/// `docker login` leaves the name of a helper in Docker's configuration; a script of ours stands in for it.
+fn login() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let registry = Registry::start_locked().map_err(|missing| anyhow::anyhow!("{missing:?}"))?;
+    let address = registry.address();
+    desk.edit("[registries", &format!("[registries.\"{address}\"]\nhttp = true\n\n[registries"))?;
+    let (user, password) = LOGIN;
+    let helper = format!(
+        "#!/bin/sh\nread -r key\n[ \"$1 $key\" = 'get {address}' ] || {{ echo 'credentials not found in native keychain'; exit 1; }}\n\
+         echo '{{\"ServerURL\":\"{address}\",\"Username\":\"{user}\",\"Secret\":\"{password}\"}}'\n"
+    );
+    let folder = desk.folder().join("docker");
+    std::fs::create_dir(&folder)?;
+    let program = folder.join("docker-credential-lab");
+    std::fs::write(&program, helper)?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH")?);
+    let push = |config: &str| -> anyhow::Result<_> {
+        std::fs::write(folder.join("config.json"), config)?;
+        let call = desk.call(&desk.out())?.arg("--push").arg(format!("{address}/trial"));
+        Ok(call.env("DOCKER_CONFIG", &folder).env("PATH", &path).run()?)
+    };
+    let output = push("{}")?;
+    ensure!(output.code == 5 && said(&output).contains(&address), "exit {}:\n{}", output.code, said(&output));
+    let output = push(&format!(r#"{{"credHelpers":{{"{address}":"lab"}}}}"#))?;
+    ensure!(
+        output.code == 0 && output.text().contains("pushed "),
+        "exit {}:\n{}",
+        output.code,
+        said(&output)
+    );
+    ensure!(!said(&output).contains(password), "the password is told");
     Ok(())
 }
 

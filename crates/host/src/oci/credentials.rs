@@ -164,17 +164,21 @@ fn stored(auth: &Auth) -> Option<Option<Login>> {
 
 /// Asks `docker-credential-<helper> get` for `key`; the protocol is one line in, one JSON object out.
 fn ask(helper: &str, key: &str, registry: &str) -> Result<Option<Login>, CredentialError> {
-    let program = format!("docker-credential-{helper}");
+    ask_program(&format!("docker-credential-{helper}"), key, registry)
+}
+
+fn ask_program(program: &str, key: &str, registry: &str) -> Result<Option<Login>, CredentialError> {
     let call =
-        Invocation::new(&program).arg("get").stdin(format!("{key}\n")).timeout(HELPER_TIME).accept([0, 1]);
+        Invocation::new(program).arg("get").stdin(format!("{key}\n")).timeout(HELPER_TIME).accept([0, 1]);
     let output =
         call.run().map_err(|source| CredentialError::Helper { registry: registry.to_owned(), source })?;
     if output.code == 1 {
         // "credentials not found in native keychain", and whatever else is no login.
         return Ok(None);
     }
-    let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
-        .map_err(|_| CredentialError::Unusable { origin: program, registry: registry.to_owned() })?;
+    let answer: HelperAnswer = serde_json::from_slice(&output.stdout).map_err(|_| {
+        CredentialError::Unusable { origin: program.to_owned(), registry: registry.to_owned() }
+    })?;
     let secret = Secret::new(answer.secret);
     Ok(Some(match answer.username.as_str() {
         "<token>" => Login::Identity(secret),
@@ -223,6 +227,45 @@ mod tests {
             format!("{:?}", password("u", "hidden")),
             r#"Ok(Some(Password { user: "u", password: [secret] }))"#
         );
+    }
+
+    /// A helper that keeps to docker's protocol, knows `key` alone and notes what it was asked for.
+    fn helper(folder: &Path, key: &str, answer: &str) -> String {
+        let (program, note) = (folder.join("docker-credential-fake"), folder.join("asked"));
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = get ] || exit 2\nread -r key || exit 3\necho \"$key\" >>'{}'\nif [ \"$key\" = '{key}' ]; then\n\
+             echo '{answer}'\nelse\necho 'credentials not found in native keychain'\nexit 1\nfi\n",
+            note.display()
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        program.display().to_string()
+    }
+
+    #[test]
+    fn a_helper_is_asked_by_dockers_protocol_and_answers_for_what_it_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = r#"{"ServerURL":"https://r.lan","Username":"ada","Secret":"pa:ss"}"#;
+        let program = helper(folder.path(), "https://r.lan", stored);
+        assert_eq!(
+            ask_program(&program, "https://r.lan", "r.lan").unwrap(),
+            password("ada", "pa:ss").unwrap()
+        );
+        assert_eq!(ask_program(&program, "other.lan", "other.lan").unwrap(), None);
+        let token = r#"{"ServerURL":"r.lan","Username":"<token>","Secret":"refresh"}"#;
+        let program = helper(folder.path(), "r.lan", token);
+        let login = ask_program(&program, "r.lan", "r.lan").unwrap();
+        assert_eq!(login, Some(Login::Identity(Secret::new("refresh"))));
+        let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+        assert_eq!(asked, "https://r.lan\nother.lan\nr.lan\n");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_login_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = helper(folder.path(), "r.lan", r#"{"Username":"ada","Secret":{"hidden":1}}"#);
+        let error = ask_program(&program, "r.lan", "r.lan").unwrap_err().to_string();
+        assert!(error.contains("docker login r.lan") && !error.contains("hidden"), "{error}");
     }
 
     #[test]
