@@ -70,12 +70,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     if arguments.json {
         run.answer(&plan, &remaining)?;
-    } else if !remaining.is_empty() {
-        answer(&format!("not converged, this remains:\n{}", remaining.to_text()))?;
-    } else if arguments.only.is_empty() {
-        answer(&format!("converged: {node} is as desired\n"))?;
     } else {
-        answer("converged, as far as --only goes\n")?;
+        let verdict = match (remaining.is_empty(), arguments.only.is_empty()) {
+            (false, _) => format!("not converged, this remains:\n{}", remaining.to_text()),
+            // What is left to others is worth saying once more after changes; without any it was just said.
+            (true, true) if run.made.is_empty() => format!("converged: {node} is as desired\n"),
+            (true, true) => format!("{}converged: {node} is as desired\n", remaining.to_text()),
+            (true, false) => "converged, as far as --only goes\n".to_owned(),
+        };
+        answer(&verdict)?;
     }
     let is_done = remaining.is_empty() && run.made.iter().all(|made| made.is_done);
     Ok(if is_done { Code::Done } else { Code::Unexpected })

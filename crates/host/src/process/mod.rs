@@ -97,20 +97,22 @@ impl Invocation {
     }
     /// Adds or replaces an environment variable.
     #[must_use]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.push((name.into(), EnvValue::Plain(value.into())));
-        self
+    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.set(name.into(), EnvValue::Plain(value.into()))
     }
     /// Hands a secret over in an environment variable, readable only by the same user and root.
     #[must_use]
-    pub fn env_secret(mut self, name: impl Into<OsString>, value: Secret) -> Self {
-        self.environment.push((name.into(), EnvValue::Secret(value)));
-        self
+    pub fn env_secret(self, name: impl Into<OsString>, value: Secret) -> Self {
+        self.set(name.into(), EnvValue::Secret(value))
     }
     /// Keeps a variable of ours from the child.
     #[must_use]
-    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.environment.push((name.into(), EnvValue::Removed));
+    pub fn env_remove(self, name: impl Into<OsString>) -> Self {
+        self.set(name.into(), EnvValue::Removed)
+    }
+    fn set(mut self, name: OsString, value: EnvValue) -> Self {
+        self.environment.retain(|(earlier, _)| *earlier != name);
+        self.environment.push((name, value));
         self
     }
     /// Runs in this folder instead of ours.

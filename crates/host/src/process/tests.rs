@@ -18,6 +18,12 @@ fn feeds_input_and_secrets_but_never_shows_them() {
 }
 
 #[test]
+fn the_last_word_on_a_variable_counts() {
+    let call = sh("echo ${A-gone} ${B-gone}").env("A", "1").env_remove("A").env("B", "1").env("B", "2");
+    assert_eq!(call.run().unwrap().text(), "gone 2");
+}
+
+#[test]
 fn an_input_nobody_reads_is_no_error() {
     assert_eq!(sh("exit 0").stdin(vec![b'x'; 1 << 20]).run().unwrap().code, 0);
 }

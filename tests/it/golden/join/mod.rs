@@ -1,17 +1,30 @@
 //! `bootstrap join` and `leave` as a person runs them, on a node that is a folder: twice, changed by others, cut off.
 
+mod cut_off;
+mod faults;
+mod others;
+
 use anyhow::{Context as _, ensure};
+use desired::resource::{Resource, Want};
 use host::process::Output;
 use std::path::Path;
-use tests::node::{Node, SECRET, Tree, VARIABLE, difference, resources, whole_tree};
+use tests::node::{Node, SECRET, Tree, VARIABLE, artifact, difference, resources, whole_tree};
 use tests::programs::said;
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
-    vec![
-        Trial::new(Ring::Golden, "join::it_converges_and_the_second_time_touches_nothing", |_| converges()),
-        Trial::new(Ring::Golden, "join::leave_gives_back_every_byte", |_| leave_gives_back()),
-    ]
+    let own = vec![
+        golden("join::it_converges_and_the_second_time_touches_nothing", converges),
+        golden("join::leave_gives_back_every_byte", leave_gives_back),
+        golden("join::a_node_of_a_real_profile_converges", real_profile),
+        golden("join::only_takes_what_is_named_and_what_it_needs", only),
+    ];
+    [own, cut_off::trials(), faults::trials(), others::trials()].into_iter().flatten().collect()
+}
+
+/// A trial that needs nothing.
+fn golden(name: &str, body: fn() -> anyhow::Result<()>) -> Trial {
+    Trial::new(Ring::Golden, name, move |_| body())
 }
 
 const DONE: i32 = 0;
@@ -72,4 +85,42 @@ fn leave_gives_back() -> anyhow::Result<()> {
     same(&before, &whole_tree(node.root())?, "after leave")?;
     expect(&node.join()?, DONE, &["converged"])?;
     same(&joined, &node.tree()?, "after joining again")
+}
+
+/// The node `rpi-03` of `vnext` as the golden tree has it; its artifacts are a small one, since the real ones are fetched.
+fn real_profile() -> anyhow::Result<()> {
+    let path = tests::repository().join("tests/golden/vnext/nodes/rpi-03/resources.json");
+    let text = std::fs::read_to_string(&path).context("read the golden resources")?;
+    let value: serde_json::Value = serde_json::from_str(&text)?;
+    let list = value.get("resources").unwrap_or(&value).clone();
+    let mut resources: Vec<Resource> = serde_json::from_value(list)?;
+    for resource in &mut resources {
+        if let Want::Artifact { path, .. } = &resource.want {
+            *resource = Resource { after: resource.after.clone(), ..artifact(path.as_str()) };
+        }
+        // It belongs to the node of that name, here it is another one's.
+        resource.after.clear();
+    }
+    let node = Node::new(&resources)?;
+    let before = whole_tree(node.root())?;
+    let join = || {
+        node.call("join").map(|call| call.arg("--yes").env("GHCR_TOKEN", "a").env("VNEXT_JOIN_TOKEN", "b"))
+    };
+    expect(&join()?.run()?, DONE, &["converged", "done     file:/etc/rancher/k3s/config.yaml"])?;
+    expect(&node.call("join")?.run()?, DONE, &["nothing to do"])?;
+    expect(&node.leave()?, DONE, &["given back"])?;
+    same(&before, &whole_tree(node.root())?, "after leave")
+}
+
+fn only() -> anyhow::Result<()> {
+    let node = Node::new(&resources())?;
+    let before = whole_tree(node.root())?;
+    let output = node.call("join")?.args(["--yes", "--only", "file:/etc/mod"]).run()?;
+    expect(&output, 2, &["file:/etc/mod", "bootstrap plan"])?;
+    let output = node.call("join")?.args(["--yes", "--only", "file:/home/pi/.config/trial.toml"]).run()?;
+    expect(&output, DONE, &["directory:/home/pi/.config", "as far as --only goes"])?;
+    let added: Vec<String> = node.tree()?.into_keys().filter(|path| !before.contains_key(path)).collect();
+    ensure!(added == ["home/pi/.config", "home/pi/.config/trial.toml"], "{added:?}");
+    let output = node.call("plan")?.arg("--detailed-exitcode").run()?;
+    expect(&output, 3, &["~ file:/etc/motd"])
 }
