@@ -90,11 +90,13 @@ impl Shop {
         let (desk, server) = (Desk::new()?, LyingServer::start());
         let folder = desk.profile().parent().context("the profile has a folder")?.to_owned();
         for arch in ["amd64", "arm64"] {
-            std::fs::write(folder.join(format!("k3s-{arch}")), format!("stands in for k3s on {arch}"))?;
+            let stand_in = desk.folder().join(format!("k3s-{arch}"));
+            std::fs::write(stand_in, format!("stands in for k3s on {arch}"))?;
         }
         desk.edit("[cluster]\n", "[cluster]\nallow-http = true\n")?;
         let more = format!(
-            "\n[artifacts.k3s]\nlocal = \"file:k3s-{{arch}}\"\n\n[[mirrors]]\nfrom = \"{VENDOR}\"\nto = \"{}/\"\n",
+            "\n[artifacts.k3s]\nlocal = \"file:{}/k3s-{{arch}}\"\n\n[[mirrors]]\nfrom = \"{VENDOR}\"\nto = \"{}/\"\n",
+            desk.folder().display(),
             server.address
         );
         let text = std::fs::read_to_string(desk.profile())? + &more;

@@ -16,7 +16,7 @@ pub(super) enum Behaviour {
     NoRanges(Vec<u8>),
     /// Headers for the whole, then only the first so many bytes.
     Cut(Vec<u8>, usize),
-    /// Headers and half the file, then silence.
+    /// Headers and half the file, then silence beyond the patience of any client here.
     Stall(Vec<u8>),
     /// A status and nothing else.
     Status(&'static str),
@@ -116,7 +116,7 @@ fn respond(mut stream: &TcpStream, request: Request) -> std::io::Result<()> {
         Behaviour::Stall(file) => {
             whole(stream, &file, file.len() / 2)?;
             stream.flush()?;
-            std::thread::sleep(Duration::from_secs(20));
+            std::thread::sleep(Duration::from_secs(90));
             Ok(())
         }
         Behaviour::OtherRange(file) if request.start.is_some() => rest(stream, &file, 0),
