@@ -10,6 +10,8 @@ pub mod tar;
 
 mod digesting;
 #[cfg(feature = "net")]
+mod fast_digest;
+#[cfg(feature = "net")]
 mod pack;
 #[cfg(test)]
 #[cfg(feature = "net")]

@@ -22,13 +22,15 @@ struct Tree {
     noise: (usize, usize),
     text: usize,
     small: usize,
+    /// The ratio asked for, where DESIGN 8 names this sort of content.
+    aim: Option<f64>,
 }
 
 const TREES: [Tree; 2] = [
     // As SPEED 4: 200 MB incompressible, 100 MB text, 5,000 small files.
-    Tree { name: "tree of 304 MB", noise: (20, 10_000_000), text: 100_000_000, small: 5000 },
+    Tree { name: "tree of 304 MB", noise: (20, 10_000_000), text: 100_000_000, small: 5000, aim: None },
     // k3s and its images are compressed already; the rest is our binary and the nodes' resources.
-    Tree { name: "bundle with k3s", noise: (1, 70_000_000), text: 4_000_000, small: 300 },
+    Tree { name: "bundle with k3s", noise: (1, 70_000_000), text: 4_000_000, small: 300, aim: Some(AIM) },
 ];
 
 /// Times both ways on both trees.
@@ -82,7 +84,7 @@ fn compare_tree(rounds: u32, tree: &Tree, folder: &Path) -> anyhow::Result<Vec<R
             "rootstock",
             Some(seconds[0]),
             peer_seconds.map(|theirs| seconds[0] / theirs),
-            Some(AIM),
+            tree.aim,
             size(&ours),
         ),
         row("tar | pigz -6 -p2", peer_seconds, peer_seconds.map(|_| 1.0), None, note),
