@@ -18,6 +18,8 @@ pub struct Supply {
     pub program: &'static str,
     /// A plug-in of that program that must be there too; plug-ins are on no `PATH`.
     plugin: Option<&'static str>,
+    /// A file that must be there too, for what is no program.
+    file: Option<&'static str>,
     debian: &'static [Package],
     ubuntu: &'static [&'static str],
 }
@@ -49,7 +51,7 @@ const fn supply(
     debian: &'static [Package],
     ubuntu: &'static [&'static str],
 ) -> Supply {
-    Supply { need, program, plugin: None, debian, ubuntu }
+    Supply { need, program, plugin: None, file: None, debian, ubuntu }
 }
 
 /// Where the Docker client looks for plug-ins of the machine.
@@ -63,6 +65,20 @@ const PLUGINS: [&str; 4] = [
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const DOCKER: &[Package] =
     &[newer("docker.io", "trixie"), newer("containerd", "trixie"), package("iptables")];
+
+/// What builds k3s; asked for only where it is not built yet.
+pub const K3S_BUILD: &[Supply] = &[
+    supply(Need::K3s, "nice", &[package("coreutils")], &["coreutils"]),
+    supply(Need::K3s, "gcc", &[package("gcc"), package("libc6-dev")], &["gcc", "libc6-dev"]),
+    supply(Need::K3s, "pkg-config", &[package("pkg-config")], &["pkg-config"]),
+    Supply {
+        file: Some("/usr/include/seccomp.h"),
+        ..supply(Need::K3s, "pkg-config", &[package("libseccomp-dev")], &["libseccomp-dev"])
+    },
+];
+/// What makes the root of a node; asked for only where it is not made yet.
+pub const NODE_ROOT: &[Supply] =
+    &[supply(Need::Node, "mmdebstrap", &[package("mmdebstrap")], &["mmdebstrap"])];
 
 /// Everything that comes as a package.
 pub const SUPPLIES: &[Supply] = &[
@@ -88,11 +104,14 @@ pub const SUPPLIES: &[Supply] = &[
 ];
 
 impl Supply {
-    /// Whether the program and its plug-in are there.
+    /// Whether the program and what goes with it are there.
     #[must_use]
     pub fn is_there(&self) -> bool {
         let plugged = |name| PLUGINS.iter().any(|folder| Path::new(folder).join(name).exists());
-        find_program(self.program).is_some() && self.plugin.is_none_or(plugged)
+        let is_file = |path| Path::new(path).exists();
+        find_program(self.program).is_some()
+            && self.plugin.is_none_or(plugged)
+            && self.file.is_none_or(is_file)
     }
 
     fn packages(&self, distribution: &Distribution) -> Vec<String> {
@@ -145,6 +164,50 @@ impl Distribution {
             Self::Ubuntu => Vec::new(),
         }
     }
+}
+
+/// Installs those of these supplies that are not there.
+///
+/// # Errors
+/// As [`install`], or if one is still not there.
+pub fn install_absent(
+    permission: &Permission,
+    supplies: &[Supply],
+    talk: &mut dyn FnMut(&str),
+) -> Result<(), Missing> {
+    let absent = || supplies.iter().filter(|supply| !supply.is_there()).collect::<Vec<_>>();
+    if absent().is_empty() {
+        return Ok(());
+    }
+    install(permission, &absent(), talk)?;
+    match absent().first() {
+        None => Ok(()),
+        Some(supply) => {
+            Err(Missing::new(format!("{} is installed, yet not found", supply.program), "look at PATH"))
+        }
+    }
+}
+
+/// One line of apt's sources for the main part of a suite of Debian, from the mirror this machine uses.
+///
+/// # Errors
+/// If Debian's keys are not here.
+pub fn source(suite: &str) -> Result<String, Missing> {
+    if !Path::new(KEYS).exists() {
+        return Err(Missing::new(
+            "Debian's keys are not here",
+            "sudo apt-get install -y debian-archive-keyring",
+        ));
+    }
+    Ok(line(&own_mirror(), suite))
+}
+
+fn line(mirror: &str, suite: &str) -> String {
+    format!("deb [signed-by={KEYS}] {mirror} {suite} main")
+}
+
+fn own_mirror() -> String {
+    mirror(&own_sources()).unwrap_or_else(|| "http://deb.debian.org/debian".to_owned())
 }
 
 /// Installs the packages of all these supplies in one call, or says what a person has to type.
@@ -257,10 +320,8 @@ fn configuration(lab: &Path, folder: &str, suites: &[&str], further: &str) -> Re
     let apt = apt
         .canonicalize()
         .map_err(|error| Missing::new(format!("{}: {error}", apt.display()), "look there"))?;
-    let mirror = mirror(&own_sources()).unwrap_or_else(|| "http://deb.debian.org/debian".to_owned());
-    let signed = format!("signed-by={KEYS}");
-    let sources: String =
-        suites.iter().map(|suite| format!("deb [{signed}] {mirror} {suite} main\n")).collect();
+    let mirror = own_mirror();
+    let sources: String = suites.iter().map(|suite| line(&mirror, suite) + "\n").collect();
     let folder = apt.display();
     let configuration = format!(
         "Dir::Etc::sourcelist \"{folder}/sources.list\";\nDir::Etc::sourceparts \"-\";\nDir::State::lists \"{folder}/lists\";\n\

@@ -4,9 +4,8 @@
 //! Two engines in one network namespace take each other's bridge away, so runs wait for one another, and a stranger's
 //! engine is left alone and reported.
 
-use super::{Missing, daemon::Daemon, folder, registry::Registry};
+use super::{Missing, daemon::Daemon, folder, left_overs, registry::Registry};
 use host::process::Invocation;
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -40,7 +39,7 @@ impl Engine {
             ));
         }
         let turn = take_turn(Path::new("/run/lock/rootstock-engine.lock"))?;
-        stop_left_overs();
+        left_overs::sweep(lab, PREFIX);
         if let Some(pid) = engines().into_iter().next() {
             return Err(Missing::new(
                 format!(
@@ -119,21 +118,6 @@ fn take_turn(lock: &Path) -> Result<File, Missing> {
                 ));
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(500)),
-        }
-    }
-}
-
-/// Stops engines of runs that were killed; only called while we hold the turn, so their owner is gone.
-fn stop_left_overs() {
-    for pid in engines() {
-        let ours =
-            std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(PREFIX));
-        let Some(process) = Pid::from_raw(pid).filter(|_| ours) else { continue };
-        // Gone between the look and the signal is as good as stopped.
-        let _ = kill_process(process, Signal::TERM);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while Path::new(&format!("/proc/{pid}")).exists() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(100));
         }
     }
 }

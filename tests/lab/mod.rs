@@ -6,8 +6,12 @@
 
 pub mod apt;
 pub mod binfmt;
+pub mod cluster;
 pub mod daemon;
 pub mod engine;
+pub mod k3s;
+mod left_overs;
+pub mod node;
 pub mod registry;
 pub mod tools;
 
@@ -42,6 +46,12 @@ pub enum Need {
     Registry,
     /// The kernel runs programs of the other architecture, also inside containers.
     OtherArch,
+    /// Containers of Debian 13 with systemd, as machines; name [`Need::Engine`] too.
+    Node,
+    /// The same of Debian 12.
+    OlderNode,
+    /// The real k3s, built from its Go module.
+    K3s,
 }
 
 /// Why a need can't be met here, and what would meet it.
@@ -94,6 +104,7 @@ pub struct Lab {
     missing: BTreeMap<Need, Missing>,
     engine: Option<engine::Engine>,
     registry: Option<registry::Registry>,
+    k3s: Option<k3s::K3s>,
 }
 
 impl Lab {
@@ -106,6 +117,7 @@ impl Lab {
             missing: BTreeMap::new(),
             engine: None,
             registry: None,
+            k3s: None,
         };
         lab.find_packaged(permission, needs, talk);
         if needs.contains(&Need::DebianLists) {
@@ -123,6 +135,10 @@ impl Lab {
             let found = tools::chezmoi(permission, talk);
             lab.keep(Need::Chezmoi, "chezmoi", found);
         }
+        if needs.contains(&Need::K3s) {
+            let found = k3s::K3s::find_or_build(permission, talk);
+            lab.k3s = lab.take(Need::K3s, found);
+        }
         if lab.still_wanted(needs, Need::OtherArch) {
             lab.judge(Need::OtherArch, binfmt::register());
         }
@@ -135,7 +151,31 @@ impl Lab {
             let started = engine::Engine::start(&lab.folder, lab.registry.as_ref());
             lab.engine = lab.take(Need::Engine, started);
         }
+        for (need, release) in
+            [(Need::Node, node::Release::Trixie), (Need::OlderNode, node::Release::Bookworm)]
+        {
+            if needs.contains(&need) {
+                let state = lab.load_node(permission, release, talk);
+                lab.judge(need, state);
+            }
+        }
         lab
+    }
+
+    fn load_node(
+        &self,
+        permission: &Permission,
+        release: node::Release,
+        talk: &mut dyn FnMut(&str),
+    ) -> Result<(), Missing> {
+        let Some(engine) = &self.engine else {
+            let why = self.missing.get(&Need::Engine).cloned();
+            return Err(
+                why.unwrap_or_else(|| Missing::new("no engine", "name Need::Engine in the trial too"))
+            );
+        };
+        let root = node::image::root(permission, release, talk)?;
+        node::image::load(engine, &self.folder, release, &root)
     }
 
     /// Why this need can't be met, if it can't.
@@ -179,6 +219,15 @@ impl Lab {
     #[must_use]
     pub fn registry(&self) -> &registry::Registry {
         self.registry.as_ref().expect("the trial names Need::Registry")
+    }
+
+    /// The real k3s of a trial that needs [`Need::K3s`].
+    ///
+    /// # Panics
+    /// If the trial did not name the need.
+    #[must_use]
+    pub fn k3s(&self) -> &k3s::K3s {
+        self.k3s.as_ref().expect("the trial names Need::K3s")
     }
 
     fn find_packaged(&mut self, permission: &Permission, needs: &BTreeSet<Need>, talk: &mut dyn FnMut(&str)) {

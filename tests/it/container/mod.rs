@@ -3,10 +3,11 @@
 mod by_hand;
 mod engine;
 mod images;
+mod nodes;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [engine::trials(), images::trials(), by_hand::trials()].into_iter().flatten().collect()
+    [engine::trials(), images::trials(), by_hand::trials(), nodes::trials()].into_iter().flatten().collect()
 }

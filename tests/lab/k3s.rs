@@ -1,0 +1,192 @@
+//! The real k3s, built from its Go module, with the shim it starts containers by.
+//!
+//! In: the lab's folder. Out: [`K3s`], a folder with both programs and the manifests a server deploys by itself; kept
+//! by version, so the minutes of building are spent once a machine. The module registry serves k3s at a few exact
+//! versions only; the sums below hold the module, and the module's own list of sums holds everything it is built of.
+
+use super::apt;
+use super::{Missing, Permission, folder};
+use host::process::{Invocation, find_program};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the built program says its version is.
+pub const VERSION: &str = "v1.34.1+k3s-8215b940";
+
+const MODULE: &str = "github.com/k3s-io/k3s";
+const MODULE_VERSION: &str = "v1.33.0-rc1.0.20251111204923-8215b940e3eb";
+/// Sums of the module and of its `go.mod`. The public checksum database has no entry for this version.
+const SUMS: [(&str, &str); 2] = [
+    ("", "h1:9riWMz/oUBcm4AbB9SEzLTtd+3h6yWGIO8P5tGH7Ukk="),
+    ("/go.mod", "h1:u/rMrhuxT3+h8Mih6RkVaxA7LyJrKZsdv34kBxhyB6Y="),
+];
+const SHIM: &str = "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2";
+/// Build tags of the vendor's own build; the shim swaps the second one.
+const TAGS: &str =
+    "ctrd netcgo osusergo providerless urfave_cli_no_docs sqlite_omit_load_extension apparmor seccomp";
+/// What a server without any add-on still needs; the rest wants images from the internet.
+const MANIFESTS: [&str; 3] = ["ccm.yaml", "rolebindings.yaml", "runtimes.yaml"];
+const FIX: &str = "install Go 1.24.6 or newer and reach its module registry, then run this again";
+
+/// A built k3s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct K3s {
+    folder: PathBuf,
+}
+
+impl K3s {
+    /// Finds it, or builds it.
+    ///
+    /// # Errors
+    /// If Go, a C compiler or the module is not to be had here, or the build fails.
+    pub fn find_or_build(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<Self, Missing> {
+        let cache = permission.folder.join("k3s");
+        let found = cache.join(VERSION);
+        if !found.exists() {
+            if find_program("go").is_none() {
+                return Err(Missing::new("go is not on PATH", FIX));
+            }
+            if !permission.install {
+                return Err(Missing::new("not built yet", "cargo xtask test builds it"));
+            }
+            apt::install_absent(permission, apt::K3S_BUILD, talk)?;
+            talk(&format!("go: building k3s {VERSION} (7 minutes on two idle cores, 6 GB of cache, once)"));
+            build(folder(&cache)?, &found)?;
+        }
+        let folder = found.canonicalize().map_err(|error| failed("find", &found, &error))?;
+        let k3s = Self { folder };
+        let said = Invocation::new(k3s.program()).arg("--version").run();
+        said.map(|_| k3s).map_err(|error| {
+            let fix = format!("delete {} and run this again", found.display());
+            Missing::new(format!("the k3s that was built does not run: {error}"), fix)
+        })
+    }
+
+    /// `k3s`; also containerd, ctr, crictl and kubectl when called by these names.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.folder.join("k3s")
+    }
+
+    /// `containerd-shim-runc-v2`, which the vendor's program carries inside and this one does not.
+    #[must_use]
+    pub fn shim(&self) -> PathBuf {
+        self.folder.join("containerd-shim-runc-v2")
+    }
+
+    /// The folder whose content belongs into a server's `/var/lib/rancher/k3s/server/manifests`.
+    #[must_use]
+    pub fn manifests(&self) -> PathBuf {
+        self.folder.join("manifests")
+    }
+}
+
+/// Builds into a folder of our own name and gives it its final one at the end, so that an interrupted build leaves
+/// nothing that looks finished.
+fn build(cache: &Path, found: &Path) -> Result<(), Missing> {
+    let unfinished = tempfile::Builder::new().prefix("unfinished-").tempdir_in(cache);
+    let unfinished = unfinished.map_err(|error| failed("create a folder in", cache, &error))?;
+    let module = folder(&unfinished.path().join("module"))?.to_owned();
+    let source = source(&module)?;
+    write_module(&module, &source)?;
+    let out = folder(&unfinished.path().join("out"))?.to_owned();
+    let go = Go { module: &module };
+    let server = format!("{MODULE}/cmd/server");
+    go.build(&out.join("k3s"), TAGS, &go.versions()?, &server)?;
+    let shim = out.join("containerd-shim-runc-v2");
+    go.build(&shim, &TAGS.replace("netcgo", "netgo"), "-s -w", SHIM)?;
+    let manifests = folder(&out.join("manifests"))?.to_owned();
+    for name in MANIFESTS {
+        let from = source.join("manifests").join(name);
+        // Written anew, since files of the module cache are read-only.
+        let text = std::fs::read(&from).map_err(|error| failed("read", &from, &error))?;
+        let to = manifests.join(name);
+        std::fs::write(&to, text).map_err(|error| failed("write", &to, &error))?;
+    }
+    std::fs::rename(&out, found).map_err(|error| failed("keep", found, &error))
+}
+
+/// Downloads the module and answers with its folder in Go's cache. The sums stand beside it before that, so Go itself
+/// refuses anything else.
+fn source(module: &Path) -> Result<PathBuf, Missing> {
+    write(
+        &module.join("go.mod"),
+        &format!("module rootstock.test/lab/k3s\n\nrequire {MODULE} {MODULE_VERSION}\n"),
+    )?;
+    write(&module.join("go.sum"), &own_sums())?;
+    let call = Go { module }.call(&["mod", "download", "-json", &format!("{MODULE}@{MODULE_VERSION}")]);
+    // Its reason is in the answer, not on standard error.
+    let output =
+        call.accept([0, 1]).run().map_err(|error| Missing::new(format!("go failed: {error}"), FIX))?;
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    match answer["Dir"].as_str() {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => {
+            let why = answer["Error"].as_str().unwrap_or(&output.stderr_tail).trim().to_owned();
+            Err(Missing::new(format!("the module registry does not serve k3s {MODULE_VERSION}: {why}"), FIX))
+        }
+    }
+}
+
+fn own_sums() -> String {
+    SUMS.iter().map(|(of, sum)| format!("{MODULE} {MODULE_VERSION}{of} {sum}\n")).collect()
+}
+
+/// A module of our own with k3s's requirements and replacements, which hold only in a main module, and its sums.
+fn write_module(module: &Path, source: &Path) -> Result<(), Missing> {
+    let read = |name: &str| {
+        let path = source.join(name);
+        std::fs::read_to_string(&path).map_err(|error| failed("read", &path, &error))
+    };
+    let requirements =
+        read("go.mod")?.replacen(&format!("module {MODULE}"), "module rootstock.test/lab/k3s", 1);
+    write(&module.join("go.mod"), &requirements)?;
+    write(&module.join("go.sum"), &(read("go.sum")? + &own_sums()))?;
+    let edit = ["mod", "edit", &format!("-require={MODULE}@{MODULE_VERSION}"), "-tool"];
+    let edit = Go { module }.call(&edit).arg(format!("{MODULE}/cmd/server")).args(["-tool", SHIM]);
+    edit.run().map(|_| ()).map_err(|error| Missing::new(format!("go failed: {error}"), FIX))
+}
+
+/// Calls of Go in our module.
+struct Go<'a> {
+    module: &'a Path,
+}
+
+impl Go<'_> {
+    fn call(&self, arguments: &[&str]) -> Invocation {
+        // The people of this machine come first.
+        let call = Invocation::new("nice").args(["-n", "10", "go"]).args(arguments.iter().copied());
+        let call = call.folder(self.module).timeout(Duration::from_secs(3600));
+        // Modules come from the registry, never from a repository.
+        let call = call.env("GOFLAGS", "-buildvcs=false").env("GOVCS", "*:off").env("GOTOOLCHAIN", "local");
+        let call = call.env("CGO_ENABLED", "1").env("GOWORK", "off");
+        call.env("CGO_CFLAGS", "-DSQLITE_ENABLE_DBSTAT_VTAB=1 -DSQLITE_USE_ALLOCA=1")
+    }
+
+    fn build(&self, out: &Path, tags: &str, linker: &str, package: &str) -> Result<(), Missing> {
+        let call = self.call(&["build", "-tags", tags, "-ldflags", linker, "-o"]).arg(out).arg(package);
+        call.run().map(|_| ()).map_err(|error| Missing::new(format!("go failed: {error}"), FIX))
+    }
+
+    /// The linker's settings that tell k3s its own version; without the Go version it refuses to start.
+    fn versions(&self) -> Result<String, Missing> {
+        let version = self.call(&["env", "GOVERSION"]).run();
+        let version = version.map_err(|error| Missing::new(format!("go failed: {error}"), FIX))?.text();
+        let commit = VERSION.rsplit('-').next().unwrap_or_default();
+        let own = format!("{MODULE}/pkg/version");
+        Ok(format!(
+            "-s -w -X {own}.Version={VERSION} -X {own}.GitCommit={commit} -X {own}.UpstreamGolang={version} \
+             -X k8s.io/client-go/pkg/version.gitVersion={VERSION} -X k8s.io/component-base/version.gitVersion={VERSION} \
+             -X github.com/containerd/containerd/v2/version.Version=v2.1.5-k3s1"
+        ))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Missing> {
+    std::fs::write(path, text).map_err(|error| failed("write", path, &error))
+}
+
+fn failed(what: &str, path: &Path, error: &std::io::Error) -> Missing {
+    Missing::new(format!("{what} {}: {error}", path.display()), "free space or set ROOTSTOCK_LAB")
+}

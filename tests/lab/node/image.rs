@@ -1,0 +1,120 @@
+//! What a node of the lab starts from: a Debian root made by mmdebstrap, kept as a tar, and an image made of it.
+//!
+//! In: a release. Out: the tar, cached by everything that goes into it; then, in a running engine, an image with the
+//! stand-ins of `tests/lab/node/`. The tar takes half a minute and needs the package mirror, the image some seconds.
+
+use crate::lab::engine::Engine;
+use crate::lab::{Missing, Permission, apt, folder};
+use desired::Digest;
+use host::process::Invocation;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A release of Debian that nodes run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Release {
+    /// Debian 13.
+    #[default]
+    Trixie,
+    /// Debian 12.
+    Bookworm,
+}
+
+impl Release {
+    /// Its name in package archives.
+    #[must_use]
+    pub fn codename(self) -> &'static str {
+        match self {
+            Self::Trixie => "trixie",
+            Self::Bookworm => "bookworm",
+        }
+    }
+
+    /// The name its image has in the engine.
+    #[must_use]
+    pub fn image(self) -> String {
+        format!("rootstock-node:{}", self.codename())
+    }
+}
+
+/// What a node has before anybody joins it: systemd, ssh, and what k3s finds on every machine or brings along.
+const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,iptables,conntrack,containernetworking-plugins,runc,\
+                        ca-certificates,curl,procps,kmod,mount,sudo";
+/// Left out of the tar: what is one machine's own, and what the engine writes itself.
+const FORGET: &str =
+    r#"rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/hostname" "$1/etc/hosts"; : >"$1/etc/machine-id""#;
+const STAND_INS: [&str; 7] =
+    ["Dockerfile", "flannel", "runc", "own-names", "own-names.service", "ssh.conf", "manager.conf"];
+
+/// The root of a release as a tar: found, or made.
+///
+/// # Errors
+/// If mmdebstrap, the mirror or root's rights are not to be had.
+pub fn root(
+    permission: &Permission,
+    release: Release,
+    talk: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Missing> {
+    let source = apt::source(release.codename())?;
+    let recipe = format!("{source}\n{PACKAGES}\n{FORGET}");
+    let cache = permission.folder.join("nodes");
+    let key = Digest::sha256_of(recipe.as_bytes()).hex()[..12].to_owned();
+    let tar = cache.join(format!("{}-{key}.tar", release.codename()));
+    if tar.exists() {
+        return Ok(tar);
+    }
+    if !permission.install {
+        return Err(Missing::new("the node's root is not made yet", "cargo xtask test makes it"));
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(Missing::new("making a node's root needs root", "sudo -E cargo xtask test container"));
+    }
+    apt::install_absent(permission, apt::NODE_ROOT, talk)?;
+    talk(&format!(
+        "mmdebstrap: making the root of a Debian node ({}, about a minute, once)",
+        release.codename()
+    ));
+    let unfinished = folder(&cache)?.join(format!("unfinished-{}.tar", std::process::id()));
+    let call = Invocation::new("mmdebstrap").args(["--quiet", "--mode=root", "--variant=apt"]);
+    let call = call.args(["--components=main", "--aptopt=Acquire::Languages \"none\""]);
+    let call = call.args(["--aptopt=Apt::Install-Recommends \"false\"", "--dpkgopt=force-unsafe-io"]);
+    let call =
+        call.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]);
+    let call = call.arg(format!("--include={PACKAGES}")).arg(format!("--customize-hook={FORGET}"));
+    let call = call.arg(release.codename()).arg(&unfinished).arg(source).timeout(Duration::from_secs(900));
+    let made = call
+        .run()
+        .map(|_| ())
+        .map_err(|error| Missing::new(format!("mmdebstrap failed: {error}"), "look at the message"));
+    let kept = made.and_then(|()| std::fs::rename(&unfinished, &tar).map_err(|error| failed(&tar, &error)));
+    if kept.is_err() {
+        // What is left of it is of no use to anybody; the reason is in `kept`.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    kept.map(|()| tar)
+}
+
+/// Makes the image in the engine.
+///
+/// # Errors
+/// If it can't be built.
+pub fn load(engine: &Engine, lab: &Path, release: Release, tar: &Path) -> Result<(), Missing> {
+    let context = tempfile::Builder::new().prefix("node-image-").tempdir_in(folder(lab)?);
+    let context = context.map_err(|error| failed(lab, &error))?;
+    let stand_ins = crate::repository().join("tests/lab/node");
+    for name in STAND_INS {
+        let to = context.path().join(name);
+        std::fs::copy(stand_ins.join(name), &to).map_err(|error| failed(&to, &error))?;
+    }
+    let to = context.path().join("root.tar");
+    std::fs::hard_link(tar, &to).map_err(|error| failed(&to, &error))?;
+    let build = engine.docker().folder(context.path()).args(["buildx", "build", "--quiet", "--load"]);
+    let build = build.args(["--network=none", "--provenance=false", "--tag", &release.image(), "."]);
+    build.run().map(|_| ()).map_err(|error| {
+        Missing::new(format!("the node's image can't be built: {error}"), "look at the message")
+    })
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Missing {
+    Missing::new(format!("{}: {error}", path.display()), "free space or set ROOTSTOCK_LAB")
+}
