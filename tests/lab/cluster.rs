@@ -115,12 +115,13 @@ impl<'lab> Cluster<'lab> {
         Ok(Secret::new(token))
     }
 
-    /// What `kubectl … -o json` answers on the server.
+    /// What kubectl answers on the server, in JSON: an object, or with `--raw` what the API says at a path.
     ///
     /// # Errors
     /// If it fails.
     pub fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let text = self.server.said("kubectl", &[arguments, &["-o", "json"]].concat())?;
+        let form: &[&str] = if arguments.contains(&"--raw") { &[] } else { &["-o", "json"] };
+        let text = self.server.said("kubectl", &[arguments, form].concat())?;
         serde_json::from_str(&text).with_context(|| format!("kubectl {}", arguments.join(" ")))
     }
 

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const VERSION: &str = "v1.34.1+k3s-8215b940";
 
 const MODULE: &str = "github.com/k3s-io/k3s";
+/// The main module of the build, which has no code.
+const OURS: &str = "rootstock.test/lab/k3s";
 const MODULE_VERSION: &str = "v1.33.0-rc1.0.20251111204923-8215b940e3eb";
 /// Sums of the module and of its `go.mod`. The public checksum database has no entry for this version.
 const SUMS: [(&str, &str); 2] = [
@@ -110,10 +112,9 @@ fn build(cache: &Path, found: &Path) -> Result<(), Missing> {
 /// Downloads the module and answers with its folder in Go's cache. The sums stand beside it before that, so Go itself
 /// refuses anything else.
 fn source(module: &Path) -> Result<PathBuf, Missing> {
-    write(
-        &module.join("go.mod"),
-        &format!("module rootstock.test/lab/k3s\n\nrequire {MODULE} {MODULE_VERSION}\n"),
-    )?;
+    // Without a language version Go would first fetch the requirements of everything that is required anywhere.
+    let requirement = format!("module {OURS}\n\ngo 1.24.6\n\nrequire {MODULE} {MODULE_VERSION}\n");
+    write(&module.join("go.mod"), &requirement)?;
     write(&module.join("go.sum"), &own_sums())?;
     let call = Go { module }.call(&["mod", "download", "-json", &format!("{MODULE}@{MODULE_VERSION}")]);
     // Its reason is in the answer, not on standard error.
@@ -139,8 +140,7 @@ fn write_module(module: &Path, source: &Path) -> Result<(), Missing> {
         let path = source.join(name);
         std::fs::read_to_string(&path).map_err(|error| failed("read", &path, &error))
     };
-    let requirements =
-        read("go.mod")?.replacen(&format!("module {MODULE}"), "module rootstock.test/lab/k3s", 1);
+    let requirements = read("go.mod")?.replacen(&format!("module {MODULE}"), &format!("module {OURS}"), 1);
     write(&module.join("go.mod"), &requirements)?;
     write(&module.join("go.sum"), &(read("go.sum")? + &own_sums()))?;
     let edit = ["mod", "edit", &format!("-require={MODULE}@{MODULE_VERSION}"), "-tool"];

@@ -98,17 +98,18 @@ fn server_and_agent(lab: &Lab) -> anyhow::Result<()> {
         ensure!(!shown.contains(secret.trim()), "{} shows its token", node.name());
     }
     // The cluster's word alone is stale for a minute after a boot: the lease must be renewed by the new kubelet.
-    let before = lease(&cluster, "worker-2")?;
+    let lease = || lease(&cluster, "worker-2");
+    let limit = Duration::from_secs(120);
+    let before = wait_for("worker-2 has a lease", limit, || Ok(lease()))?;
     agents[1].restart()?;
     cluster.wait_ready(&agents[1])?;
-    wait_for("worker-2 renews its lease", Duration::from_secs(120), || {
-        Ok((lease(&cluster, "worker-2")? != before).then_some(()))
-    })
+    wait_for("worker-2 renews its lease", limit, || Ok(lease().filter(|now| *now != before).map(|_| ())))
 }
 
-fn lease(cluster: &Cluster<'_>, name: &str) -> anyhow::Result<String> {
-    let lease = cluster.kubectl(&["get", "lease", "-n", "kube-node-lease", name])?;
-    Ok(lease["spec"]["renewTime"].as_str().context("a lease has a time")?.to_owned())
+/// When a node last said that it lives; a node that has just registered may not have said so yet.
+fn lease(cluster: &Cluster<'_>, name: &str) -> Option<String> {
+    let lease = cluster.kubectl(&["get", "lease", "-n", "kube-node-lease", name]).ok()?;
+    Some(lease["spec"]["renewTime"].as_str()?.to_owned())
 }
 
 fn agrees(found: &Value, wanted: &blueprint::model::Node) -> anyhow::Result<()> {
