@@ -3,8 +3,9 @@
 //! In: arguments. Out: [`Cli`]. Help, completions and man pages come from here and nowhere else.
 //! Each verb keeps its own arguments beside its code in `verbs/`; this file only lists them.
 
+use crate::common::Common;
 use crate::verbs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 /// From a few TOML files to bundles, images, cards and nodes.
 #[derive(Debug, Parser)]
@@ -16,53 +17,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
-}
-
-/// Flags every verb understands.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Common options")]
-pub struct Common {
-    /// Answer as one JSON document on stdout
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Use no network; what is not in the cache is missing
-    #[arg(long, global = true)]
-    pub offline: bool,
-    /// Fail instead of changing a lock file
-    #[arg(long, global = true)]
-    pub locked: bool,
-    /// Where the profiles are; the repository's `profiles/` if left out
-    #[arg(long, global = true, value_name = "DIR")]
-    pub profiles: Option<std::path::PathBuf>,
-    /// Say more; twice: say everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// Colour on stdout and stderr
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
-}
-
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Also into pipes and files
-    Always,
-    /// Not at all
-    Never,
-}
-
-impl Common {
-    /// Makes every later write through `anstream` follow `--color`.
-    pub fn apply_color(&self) {
-        let choice = match self.color {
-            Color::Auto => anstream::ColorChoice::Auto,
-            Color::Always => anstream::ColorChoice::Always,
-            Color::Never => anstream::ColorChoice::Never,
-        };
-        choice.write_global();
-    }
 }
 
 /// One variant a verb; its module has the arguments and the code.

@@ -3,16 +3,16 @@
 //! In: the profiles folder and which clusters are wanted. Out: [`Loaded`]: a model for each cluster without errors,
 //! every finding, and the texts that pictures of findings need. Nothing outside the folder is ever read.
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Failure};
-use crate::repository;
-use crate::verbs::check;
+use crate::{picture, repository};
 use anyhow::Context as _;
 use blueprint::finding::{self, Finding, Rule, rules};
 use blueprint::model::Model;
 use blueprint::parse::{self, Source};
 use blueprint::resolve::{Profile, resolve};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,6 +41,15 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
+    /// Shows the findings on stderr, with the closing line.
+    pub fn report(&self, common: &Common) -> anyhow::Result<()> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        let pictures = picture::pictures(&self.findings, &self.texts, &common.findings_prefix());
+        let mut stderr = anstream::stderr().lock();
+        writeln!(stderr, "{pictures}{}", picture::counts(&self.findings)).context("write to stderr")
+    }
 }
 
 /// The profiles folder that `common` asks for.
@@ -56,7 +65,7 @@ pub fn profiles_folder(common: &Common) -> Result<PathBuf, Failure> {
 pub fn load_valid(common: &Common, selection: &[String]) -> Result<Vec<(PathBuf, Model)>, Failure> {
     let profiles = profiles_folder(common)?;
     let loaded = load(&profiles, selection)?;
-    check::report(&loaded, &check::prefix(common))?;
+    loaded.report(common)?;
     if loaded.has_errors() {
         return Err(Failure::new(Code::InvalidProfile, "the profiles have errors, so nothing was done"));
     }

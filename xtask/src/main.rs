@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod cli;
+mod common;
 mod docs_links;
 mod exit;
 mod load;
@@ -13,7 +14,7 @@ mod rings;
 mod table;
 mod verbs;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Verb};
 use host::interrupt;
 use std::process::ExitCode;
@@ -51,8 +52,8 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
         Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),
-        Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments),
-        Verb::Codegen(arguments) => verbs::codegen::run(&cli.common, arguments),
+        Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments, Cli::command()),
+        Verb::Codegen(arguments) => verbs::codegen::run(&cli.common, arguments, Cli::command()),
         Verb::Render(arguments) => verbs::render::run(&cli.common, arguments),
         Verb::Lock(arguments) => verbs::lock::run(&cli.common, arguments),
     }

@@ -2,8 +2,8 @@
 //!
 //! In: the profiles folder. Out: pictures on stderr and a table on stdout, or one JSON object; exit 4 on any error.
 
-use crate::cli::Common;
-use crate::exit::{Code, Failure, Outcome};
+use crate::common::Common;
+use crate::exit::{Code, Outcome};
 use crate::load::{self, Cluster, Loaded};
 use crate::picture;
 use anyhow::Context as _;
@@ -28,27 +28,11 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
         serde_json::to_writer_pretty(&mut stdout, &json(&loaded)).map_err(anyhow::Error::from)?;
         writeln!(stdout).context("write to stdout")?;
     } else {
-        report(&loaded, &prefix(common))?;
+        loaded.report(common)?;
         let mut stdout = anstream::stdout().lock();
         write!(stdout, "{}", table(&loaded)).context("write to stdout")?;
     }
     Ok(if loaded.has_errors() { Code::InvalidProfile } else { Code::Done })
-}
-
-/// Shows findings on stderr, with the closing line; other verbs call it before they refuse to go on.
-pub fn report(loaded: &Loaded, prefix: &str) -> Result<(), Failure> {
-    if loaded.findings.is_empty() {
-        return Ok(());
-    }
-    let pictures = picture::pictures(&loaded.findings, &loaded.texts, prefix);
-    let mut stderr = anstream::stderr().lock();
-    writeln!(stderr, "{pictures}{}", picture::counts(&loaded.findings)).context("write to stderr")?;
-    Ok(())
-}
-
-/// How paths in pictures begin, so that a terminal can open them.
-pub fn prefix(common: &Common) -> String {
-    common.profiles.as_ref().map_or("profiles/".to_owned(), |folder| format!("{}/", folder.display()))
 }
 
 fn warnings_of<'a>(loaded: &'a Loaded, cluster: &'a Cluster) -> impl Iterator<Item = &'a Finding> {

@@ -3,11 +3,11 @@
 //! In: the working tree. Out: talk of the tools on stderr, on stdout what the test rings say; exit 0 only if every
 //! step holds.
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::{docs_links, repository, verbs};
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Command};
 use std::io::Write as _;
 use xshell::{Shell, cmd};
 
@@ -20,9 +20,9 @@ pub struct Arguments {
     tests: verbs::test::Arguments,
 }
 
-/// Runs every step, also after one has failed, and names the failed ones; the tests come last, so that their closing
+/// Runs every step (`command` is our own command line), also after one has failed, and names the failed ones; the tests come last, so that their closing
 /// line is the last on stdout.
-pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
+pub fn run(common: &Common, arguments: &Arguments, command: Command) -> Outcome {
     let shell = Shell::new().context("find the current directory").map_err(Failure::with(Code::Missing))?;
     let root = repository::root()?;
     shell.change_dir(&root);
@@ -41,7 +41,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     if !links.is_empty() {
         failed.push("links between documents");
     }
-    let stale = verbs::codegen::stale(&root)?;
+    let stale = verbs::codegen::stale(&root, command)?;
     for path in &stale {
         let _ = writeln!(anstream::stderr().lock(), "{path}: not what the code says");
     }

@@ -3,7 +3,7 @@
 //! In: the machine, looked at without changing it. Out: a table or JSON; exit 5 only if `build-images` itself would
 //! lack something, since everything else has a fallback or only serves tests.
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Outcome};
 use crate::repository;
 use crate::table::aligned;

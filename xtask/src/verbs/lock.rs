@@ -12,7 +12,7 @@ use desired::ArtifactName;
 use host::report::{Report, Style};
 
 use crate::artifacts::{self, Permission};
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Outcome};
 use crate::load;
 

@@ -3,7 +3,7 @@
 //! In: the profiles and their locks, which are only read; no network. Out: `target/render/<cluster>/{nodes,cluster}` or a
 //! folder of one's own, and one line a cluster; with `--check` a unified diff, and exit 3 if there is one.
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::mirror::{self, Changes};
 use crate::{artifacts, load, parallel, repository};

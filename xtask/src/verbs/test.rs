@@ -1,6 +1,6 @@
 //! `test`: every ring this machine can run, then a table, then one line that CI reads.
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::repository;
 use crate::rings::{self, Ring, Settings, Tally};

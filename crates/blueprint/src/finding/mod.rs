@@ -3,12 +3,14 @@
 //! In: rules and places, from parse, resolve and lint. Out: [`Finding`]s that a binary prints as pictures or JSON.
 //! A finding never repeats a value that may be a secret. Every rule has a code that never changes meaning.
 
+mod nearest;
 mod rule;
 pub mod rules;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use nearest::nearest;
 pub use rule::{Rule, Severity};
 
 /// One thing that is wrong, or doubtful, with its place.

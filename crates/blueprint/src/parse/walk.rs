@@ -59,7 +59,7 @@ impl Walk<'_> {
         let name = key.get_ref().as_ref();
         let absent =
             fields.iter().map(|field| field.key.as_str()).filter(|known| !table.contains_key(*known));
-        let near = crate::resolve::nearest(name, absent);
+        let near = crate::finding::nearest(name, absent);
         let message = format!("there is no key `{name}` here");
         let mut finding = Finding::new(&rule::UNKNOWN_KEY, self.file, key.span(), message);
         finding.help(match near {
@@ -128,7 +128,7 @@ impl Walk<'_> {
         let message = format!("`{word}` is not a choice here");
         let mut finding = Finding::new(&rule::UNKNOWN_CHOICE, self.file, span.clone(), message);
         let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        finding.help(match crate::resolve::nearest(word, words.iter().map(String::as_str)) {
+        finding.help(match crate::finding::nearest(word, words.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`? choices are {list}"),
             None => format!("choices are {list}"),
         });

@@ -29,7 +29,9 @@ fn mesh(spec: &MeshSpec, nodes: &DraftNodes, findings: &mut Findings) -> Mesh {
                 Place::of(at),
                 format!("there is no node `{}`", at.value),
             );
-            if let Some(near) = super::nearest(&at.value, nodes.keys().map(desired::NodeName::as_str)) {
+            if let Some(near) =
+                crate::finding::nearest(&at.value, nodes.keys().map(desired::NodeName::as_str))
+            {
                 finding.help(format!("did you mean `{near}`?"));
             }
         }

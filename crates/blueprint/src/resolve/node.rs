@@ -8,7 +8,7 @@ use desired::{Arch, NodeName};
 
 use super::place::{Findings, Place, Placed};
 use super::preset::{Preset, Roles};
-use super::{nearest, range, taint};
+use super::{range, taint};
 use crate::finding::rules::{network, node as rule, shape};
 use crate::model::{Capability, K3sRole, Kubelet, Node, Os};
 use crate::spec::{At, ClusterSpec, GroupSpec, K3sRoleSpec, NodeSpec, OsFamily, Power};
@@ -316,7 +316,9 @@ fn capabilities(preset: &Preset, findings: &mut Findings) -> BTreeSet<Capability
         }
         let message = format!("there is no capability `{}`", placed.value);
         let finding = findings.at(&rule::UNKNOWN_CAPABILITY, placed.place, message);
-        if let Some(near) = nearest(&placed.value, Capability::ALL.iter().map(|one| one.as_str())) {
+        if let Some(near) =
+            crate::finding::nearest(&placed.value, Capability::ALL.iter().map(|one| one.as_str()))
+        {
             finding.help(format!("did you mean `{near}`?"));
         }
     }

@@ -160,7 +160,7 @@ impl Roles<'_> {
             Place::new(file, &at.span),
             format!("there is no role `{}`", at.value),
         );
-        if let Some(near) = super::nearest(&at.value, self.0.keys().copied()) {
+        if let Some(near) = crate::finding::nearest(&at.value, self.0.keys().copied()) {
             finding.help(format!("did you mean `{near}`?"));
         } else if !self.0.is_empty() {
             let known: Vec<&str> = self.0.keys().copied().collect();

@@ -54,7 +54,7 @@ impl Selection {
         }
         let message = format!("there is no node, group or role `{}`", at.value);
         let finding = findings.at(&rule::UNKNOWN_NODE, Place::of(at), message);
-        if let Some(near) = super::nearest(&at.value, self.names.keys().map(String::as_str)) {
+        if let Some(near) = crate::finding::nearest(&at.value, self.names.keys().map(String::as_str)) {
             finding.help(format!("did you mean `{near}`?"));
         }
         &[]

@@ -84,7 +84,9 @@ impl Resolver<'_> {
                 None => {
                     let message = format!("there is no node `{}`", at.value);
                     let finding = findings.at(&node_rule::UNKNOWN_NODE, Place::of(at), message);
-                    if let Some(near) = super::nearest(&at.value, self.nodes.keys().map(NodeName::as_str)) {
+                    if let Some(near) =
+                        crate::finding::nearest(&at.value, self.nodes.keys().map(NodeName::as_str))
+                    {
                         finding.help(format!("did you mean `{near}`?"));
                     }
                     nobody

@@ -12,7 +12,7 @@ use desired::manifest::{FOLDER, MANIFEST};
 use rustix::fs::{OFlags, open};
 
 use super::BundleError;
-use super::verify::{FileFault, Found};
+use super::found::{FileFault, Found};
 
 /// More than this many entries are no bundle; as for archives.
 const ENTRIES: usize = 200_000;

@@ -7,6 +7,7 @@
 #[cfg(feature = "net")]
 mod assemble;
 mod folder;
+mod found;
 mod take;
 mod verify;
 

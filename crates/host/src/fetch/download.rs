@@ -14,7 +14,7 @@ use desired::{ByteSize, Digest};
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER};
 
-use super::source::Failed;
+use super::failed::Failed;
 use super::{FailureKind, Fetcher, SourceFailure, client};
 use crate::cache::{CacheError, refused, write_whole};
 use crate::report::{Kind, Task};

@@ -9,7 +9,8 @@ use std::io::Read as _;
 use desired::Digest;
 use reqwest::header::HeaderMap;
 
-use super::source::{Failed, Trust};
+use super::failed::Failed;
+use super::source::Trust;
 use super::{
     FailureKind, FetchError, FetchErrors, Fetcher, Origin, Source, SourceFailure, Want, client, npm,
 };

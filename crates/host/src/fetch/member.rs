@@ -7,7 +7,7 @@ use std::path::Path;
 use desired::Digest;
 use desired::types::{DigestAlgorithm, Hasher};
 
-use super::source::Failed;
+use super::failed::Failed;
 use super::{FailureKind, SourceFailure};
 use crate::cache::refused;
 

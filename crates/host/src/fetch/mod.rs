@@ -7,6 +7,7 @@
 mod client;
 mod download;
 mod error;
+mod failed;
 mod learn;
 mod member;
 mod npm;
@@ -190,8 +191,8 @@ impl Fetcher {
                     self.warn_of_wrong(want, &failures);
                     return Ok(Fetched::Ready(file.file));
                 }
-                Err(source::Failed::Source(failure)) => failures.push(failure),
-                Err(source::Failed::Cache(error)) => return Err(error.into()),
+                Err(failed::Failed::Source(failure)) => failures.push(failure),
+                Err(failed::Failed::Cache(error)) => return Err(error.into()),
             }
         }
         let can_wait = failures.iter().all(|failure| failure.kind != FailureKind::Wrong)

@@ -14,7 +14,7 @@ use desired::types::DigestAlgorithm;
 use reqwest::header::HeaderMap;
 
 use super::download::{Downloaded, Expect, download as from_web};
-use super::source::Failed;
+use super::failed::Failed;
 use super::{FailureKind, Fetcher, SourceFailure, client};
 use crate::cache::{hash, refused};
 use crate::process::{Invocation, ProcessError, find_program};

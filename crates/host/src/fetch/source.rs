@@ -8,28 +8,10 @@ use desired::Digest;
 use desired::types::{DigestAlgorithm, Hasher};
 
 use super::download::{Expect, download};
+use super::failed::Failed;
 use super::{FailureKind, Fetcher, Origin, Source, SourceFailure, Want, member, npm};
 use crate::cache::{CacheError, CachedFile, hash, refused};
 use crate::verified::Verified;
-
-/// Why a source gave nothing: itself, or our own disk.
-#[derive(Debug)]
-pub(super) enum Failed {
-    Source(SourceFailure),
-    Cache(CacheError),
-}
-
-impl From<SourceFailure> for Failed {
-    fn from(failure: SourceFailure) -> Self {
-        Self::Source(failure)
-    }
-}
-
-impl From<CacheError> for Failed {
-    fn from(error: CacheError) -> Self {
-        Self::Cache(error)
-    }
-}
 
 /// Who answers for bytes that no pin speaks for; only learning hands one in.
 #[derive(Debug, Clone)]

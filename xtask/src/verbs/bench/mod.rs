@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Outcome};
 
 /// Arguments of `bench`.

@@ -11,7 +11,7 @@ use host::process::Invocation;
 use minijinja::{Environment, context};
 
 use super::{Row, Way, in_turns, input};
-use crate::cli::{Color, Common};
+use crate::common::{Color, Common};
 use crate::verbs::{self, render::Arguments};
 use crate::{parallel, repository};
 

@@ -29,7 +29,7 @@ use host::report::{Report, Style};
 use host::stage::{OutputFolder, StageError};
 
 use crate::artifacts::{self, Permission};
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::load;
 use crate::repository;

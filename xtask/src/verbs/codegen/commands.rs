@@ -3,9 +3,8 @@
 //! In: our own command line as data, and what the node's program says of itself. Out: `docs/cli.md`. The node's
 //! program is run for it, since only it knows its arguments; a fixed width keeps the page the same on every desk.
 
-use crate::cli::Cli;
 use anyhow::Context as _;
-use clap::CommandFactory as _;
+use clap::Command;
 use host::process::Invocation;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,12 +34,13 @@ Both programs end with one of these.
 | 6 | A digest, a signature or a read-back does not match |
 | 7 | Refused, because it could destroy something |
 | 8 | Validation ran and found problems |
+| 130 | Interrupted; nothing is left half-made |
 ";
 
-/// `docs/cli.md`.
-pub(super) fn page(root: &Path) -> anyhow::Result<String> {
+/// `docs/cli.md`; `command` is our own command line.
+pub(super) fn page(root: &Path, command: Command) -> anyhow::Result<String> {
     let mut page = HEAD.to_owned();
-    let mut command = Cli::command().term_width(usize::from(WIDTH));
+    let mut command = command.term_width(usize::from(WIDTH));
     command.build();
     section(&mut page, 2, "cargo xtask", &command.clone().render_long_help().to_string());
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {

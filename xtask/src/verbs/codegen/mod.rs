@@ -6,11 +6,11 @@
 mod commands;
 mod rules;
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::exit::{Code, Outcome};
 use crate::repository;
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Command};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -30,9 +30,9 @@ struct Made {
 }
 
 /// Writes what differs, or shows it.
-pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
+pub fn run(common: &Common, arguments: &Arguments, command: Command) -> Outcome {
     let root = repository::root()?;
-    let pending = differing(&root, made(&root)?)?;
+    let pending = differing(&root, made(&root, command)?)?;
     if !arguments.check {
         for (_, file) in &pending {
             write(&root, file)?;
@@ -52,17 +52,17 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
 }
 
 /// The paths that differ from what the code says; for `ci`.
-pub fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
-    let differing = differing(root, made(root)?)?;
+pub fn stale(root: &Path, command: Command) -> anyhow::Result<Vec<String>> {
+    let differing = differing(root, made(root, command)?)?;
     Ok(differing.into_iter().map(|(_, file)| file.path).collect())
 }
 
-fn made(root: &Path) -> anyhow::Result<Vec<Made>> {
+fn made(root: &Path, command: Command) -> anyhow::Result<Vec<Made>> {
     let schemas = blueprint::spec::schemas()
         .map(|(name, text)| Made { path: format!("profiles/schema/{name}.schema.json"), text });
     let mut files = Vec::from(schemas);
     files.push(Made { path: "docs/rules.md".to_owned(), text: rules::page() });
-    files.push(Made { path: "docs/cli.md".to_owned(), text: commands::page(root)? });
+    files.push(Made { path: "docs/cli.md".to_owned(), text: commands::page(root, command)? });
     Ok(files)
 }
 
