@@ -107,12 +107,11 @@ impl<'a> Performer<'a> {
         Ok(())
     }
 
-    /// Removes what a cut-off run left aside of files, also of those that nobody wants any more.
+    /// Removes what a cut-off run left aside of places: of any, since a `leave` that was cut off writes its line last.
     fn clear_leftovers(&self) {
         for (_, story) in self.journal.history().backwards() {
-            let place = story.first.place.as_ref().filter(|_| story.is_open());
             // Where that fails, the change that follows fails too and says why.
-            let _ = place.map(|place| self.root.place(&place.path).and_then(|place| place.clear_leftover()));
+            let _ = story.first.place.as_ref().map(|before| place::clear_leftovers(self.root, before));
         }
     }
 

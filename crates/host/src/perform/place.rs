@@ -69,6 +69,17 @@ pub(super) fn is_ours(story: Option<&Story>, digest: &Digest) -> bool {
     story.is_some_and(|story| story.made(digest))
 }
 
+/// Removes what a cut-off run left aside of a place and of the folders made for it; where a folder is gone, so is that.
+pub(super) fn clear_leftovers(root: &Root, before: &PlaceBefore) -> Result<(), PerformError> {
+    for path in before.folders.iter().chain([&before.path]) {
+        if let Ok(place) = root.place(path) {
+            let cleared = place.clear_leftover();
+            cleared.map_err(PerformError::file("remove what a cut-off run left beside", path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the folders above a place that are not there.
 pub(super) fn make_folders(root: &Root, folders: &[AbsPath]) -> Result<(), PerformError> {
     for folder in folders {

@@ -136,13 +136,25 @@ impl Place {
         Ok(self.sync()?)
     }
 
-    /// Makes the folder here.
+    /// Makes the folder here: aside, then it takes its name in one step, with its owner and mode.
     ///
     /// # Errors
     /// If something is here already, or the system refuses.
     pub fn make_folder(&self, ownership: Ownership) -> io::Result<()> {
-        mkdirat(&self.parent, &self.name, Mode::from_raw_mode(ownership.bits & 0o700))?;
-        self.set(ownership)?;
+        if self.stat()?.is_some() {
+            return Err(Errno::EXIST.into());
+        }
+        self.clear_leftover()?;
+        mkdirat(&self.parent, self.aside(), Mode::from_raw_mode(ownership.bits & 0o700))?;
+        let aside = Self { parent: rustix::io::dup(&self.parent)?, name: self.aside() };
+        let named = aside
+            .set(ownership)
+            .and_then(|()| Ok(renameat(&self.parent, &aside.name, &self.parent, &self.name)?));
+        if named.is_err() {
+            // The first error is the one to tell; what can't be removed now is removed by the next run.
+            let _ = self.clear_leftover();
+        }
+        named?;
         self.sync()
     }
     /// Makes the symbolic link here, in the place of whatever file or link there is.
@@ -196,7 +208,11 @@ impl Place {
     /// # Errors
     /// The system's refusal.
     pub fn clear_leftover(&self) -> io::Result<()> {
-        gone(unlinkat(&self.parent, self.aside(), AtFlags::empty()))
+        match unlinkat(&self.parent, self.aside(), AtFlags::empty()) {
+            // A folder gets its name before anything is put into it.
+            Err(Errno::ISDIR) => gone(unlinkat(&self.parent, self.aside(), AtFlags::REMOVEDIR)),
+            removed => gone(removed),
+        }
     }
     /// What is here, links not followed; `None` if nothing is.
     ///
@@ -317,6 +333,13 @@ mod tests {
             root.place(folder).unwrap().make_folder(Ownership::private(0o2755)).unwrap();
         }
         assert_eq!(fs::metadata(folder.path().join("a/b")).unwrap().permissions().mode() & 0o7777, 0o2755);
+        // As a kill would leave it: not in the way, and gone afterwards.
+        let place = root.place(&path("/a/d")).unwrap();
+        fs::create_dir(folder.path().join("a").join(place.aside())).unwrap();
+        place.make_folder(Ownership::private(0o755)).unwrap();
+        assert!(place.make_folder(Ownership::private(0o755)).is_err(), "it is there");
+        assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 2);
+        assert!(place.remove_folder().unwrap());
         assert!(!root.place(&path("/a")).unwrap().remove_folder().unwrap());
         assert!(root.place(&path("/a/b")).unwrap().remove_folder().unwrap());
         assert!(root.place(&path("/")).is_err());

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use desired::block::Markers;
 
-use super::super::PerformError;
+use super::super::{PerformError, place};
 use super::Undone;
 use crate::journal::{PlaceBefore, State, saved};
 use crate::root::{Ownership, Root};
@@ -17,9 +17,7 @@ pub(super) fn undo(
 ) -> Result<Undone, PerformError> {
     let path = &before.path;
     let failed = |act| PerformError::file(act, path);
-    if let Ok(place) = root.place(path) {
-        place.clear_leftover().map_err(failed("remove what a cut-off run left beside"))?;
-    }
+    place::clear_leftovers(root, before)?;
     let seen = root.see(path.as_str()).map_err(failed("look at"))?;
     let Some(seen) = seen else { return Ok(Undone::Unchanged) };
     let ownership = Ownership::of(&seen.stat);

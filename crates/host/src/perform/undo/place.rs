@@ -17,10 +17,8 @@ pub(super) fn undo(
     force: bool,
 ) -> Result<Undone, PerformError> {
     let path = &before.path;
-    // What a killed run left aside goes in any case; where its folder is gone, so is it.
-    if let Ok(place) = root.place(path) {
-        place.clear_leftover().map_err(PerformError::file("remove what a cut-off run left beside", path))?;
-    }
+    // What a killed run left aside goes in any case.
+    place::clear_leftovers(root, before)?;
     let now = match place::state(root, path) {
         Ok(now) => now,
         Err(PerformError::InTheWay { why, .. }) => return Ok(Undone::Kept { why }),
