@@ -1,8 +1,9 @@
-//! What runs that were killed left behind: engines, their containers, mounts and folders.
+//! What runs that were killed left behind: engines, their containers, networks, mounts and folders.
 //!
 //! In: the lab's folder, and how the folders of our engines are called. Out: all of it gone. Only to be called by who
 //! holds the turn, so that the owner of anything found is gone.
 
+use super::node::BRIDGE;
 use host::process::Invocation;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long a process may take to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Ends processes, then undoes mounts, then removes folders whose names begin with `prefix`.
+/// Ends processes, then removes bridges, undoes mounts, and removes folders whose names begin with `prefix`.
 pub(super) fn sweep(lab: &Path, prefix: &str) {
     let named = |line: &str| line.contains(prefix);
     // An engine that still lives stops its containers itself, in order.
@@ -23,6 +24,11 @@ pub(super) fn sweep(lab: &Path, prefix: &str) {
         }
     }
     end(|name, line| name.starts_with("containerd") && named(line), Signal::KILL);
+    // A bridge that stays keeps its address, and the next network of that number has two ways out.
+    for bridge in folders(Path::new("/sys/class/net"), BRIDGE) {
+        let Some(name) = bridge.file_name() else { continue };
+        let _ = Invocation::new("ip").args(["link", "delete"]).arg(name).run();
+    }
     for folder in folders(lab, prefix).into_iter().chain(folders(Path::new("/run"), prefix)) {
         for mount in mounts_below(&folder) {
             // Lazily: whatever holds it is gone or going.

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const BOOT: Duration = Duration::from_secs(90);
 /// Numbers for networks; the second half of 198.18.0.0/15, which is set aside for tests and in nobody's house.
 static NETWORKS: AtomicU8 = AtomicU8::new(0);
+/// How the bridges of our networks are called on this machine, with the number behind.
+pub(super) const BRIDGE: &str = "rslab-";
 /// Numbers for containers.
 static CONTAINERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -62,7 +64,9 @@ impl<'lab> Network<'lab> {
         let name = format!("lab-{number}");
         let network = Self { engine, name, number };
         let create = engine.docker().args(["network", "create", "--subnet"]).arg(network.range());
-        create.arg(&network.name).run().context("create a network for nodes")?;
+        // A name of our own on this machine, by which the next run finds it should this one be killed.
+        let bridge = format!("com.docker.network.bridge.name={BRIDGE}{number}");
+        create.args(["--opt", &bridge, &network.name]).run().context("create a network for nodes")?;
         Ok(network)
     }
 
