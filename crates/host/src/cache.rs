@@ -12,9 +12,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use desired::Digest;
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use rustix::fs::FlockOperation;
 
+use crate::digest::Hasher;
 use crate::verified::Verified;
 
 /// The environment variable that puts the cache elsewhere.

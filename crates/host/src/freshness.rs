@@ -9,9 +9,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{ByteSize, Digest};
 use serde::{Deserialize, Serialize};
+
+use crate::digest::Hasher;
 
 /// The name of the record in an output folder; not part of the output.
 pub const RECORD: &str = ".rootstock-state.json";

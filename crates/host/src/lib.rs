@@ -8,6 +8,7 @@ pub mod bundle;
 #[cfg(feature = "net")]
 pub mod cache;
 pub mod cargo_build;
+mod digest;
 pub mod elf;
 #[cfg(feature = "net")]
 pub mod fetch;

@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use desired::Digest;
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
+
+use crate::digest::Hasher;
 
 /// SHA-256 and length of some bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,6 @@ pub mod tar;
 
 mod digesting;
 #[cfg(feature = "net")]
-mod fast_digest;
-#[cfg(feature = "net")]
 mod pack;
 #[cfg(test)]
 #[cfg(feature = "net")]

@@ -8,10 +8,11 @@ use std::io::Read;
 use std::path::Path;
 
 use desired::manifest::{BundleManifest, BundlePath, FileRecord, MANIFEST, NodeDocument, PROGRAM, RESOURCES};
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{ByteSize, Digest, Mode};
 
 use super::{Bundle, BundleError};
+use crate::digest::Hasher;
 use crate::elf;
 
 /// A manifest or a node's resources beyond this are no longer something a node should parse.

@@ -9,7 +9,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{ByteSize, Digest};
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER};
@@ -17,6 +17,7 @@ use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RAN
 use super::failed::Failed;
 use super::{FailureKind, Fetcher, SourceFailure, client};
 use crate::cache::{CacheError, refused, write_whole};
+use crate::digest::Hasher;
 use crate::report::{Kind, Task};
 
 /// The longest wait a server may ask for before it counts as out of reach.

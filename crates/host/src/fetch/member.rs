@@ -5,11 +5,12 @@ use std::io::{Read, Write as _};
 use std::path::Path;
 
 use desired::Digest;
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 
 use super::failed::Failed;
 use super::{FailureKind, SourceFailure};
 use crate::cache::refused;
+use crate::digest::Hasher;
 
 /// No program that a node joins with is larger; a bomb stops here.
 const LARGEST: u64 = 2 << 30;

@@ -5,12 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use desired::Digest;
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 
 use super::download::{Expect, download};
 use super::failed::Failed;
 use super::{FailureKind, Fetcher, Origin, Source, SourceFailure, Want, member, npm};
 use crate::cache::{CacheError, CachedFile, hash, refused};
+use crate::digest::Hasher;
 use crate::verified::Verified;
 
 /// Who answers for bytes that no pin speaks for; only learning hands one in.

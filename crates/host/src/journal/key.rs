@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 
 use desired::Digest;
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 
 use super::path;
+use crate::digest::Hasher;
 use crate::root::{Ownership, Root};
 
 const KEY: &str = "key";

@@ -3,10 +3,11 @@
 use std::io::Read as _;
 
 use desired::observed::{Answer, Entry};
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{AbsPath, ByteSize, Digest};
 use rustix::fs::FileType;
 
+use crate::digest::Hasher;
 use crate::root::{Accounts, Root, Seen};
 
 /// Looks at `path`. A file whose size is not `size` isn't digested: it differs anyway, and it may be long.

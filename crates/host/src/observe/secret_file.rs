@@ -3,9 +3,10 @@
 
 use desired::observed::{Answer, Entry};
 use desired::resource::{ResourceId, SecretPart};
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{AbsPath, Digest};
 
+use crate::digest::Hasher;
 use crate::journal::{History, Key};
 use crate::root::Root;
 use crate::secret;

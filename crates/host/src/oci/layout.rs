@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use desired::{Digest, types::Hasher};
+use desired::Digest;
 use serde::de::DeserializeOwned;
 
 use super::spec::{self, Descriptor, Index, Manifest};
 use crate::archive::tar::Entry;
 use crate::archive::{ArchiveError, Options, Sum, Sums, pack};
+use crate::digest::Hasher;
 
 /// Longest JSON document that is read; registries allow 4 MiB too.
 const DOCUMENT_MAX: u64 = 4 << 20;

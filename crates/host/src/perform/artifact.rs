@@ -7,12 +7,12 @@ use desired::artifact::{Pinned, TakenOut};
 use desired::manifest::BundlePath;
 use desired::observed::Answer;
 use desired::resource::{Owner, ResourceId, Want};
-use desired::types::Hasher;
 use desired::{AbsPath, ArtifactName, Digest};
 
 use super::fetch::Fetched;
 use super::{PerformError, Performer, place};
 use crate::bundle::take;
+use crate::digest::Hasher;
 use crate::journal::{After, Before, PlaceBefore, State};
 use crate::observe;
 use crate::root::Ownership;

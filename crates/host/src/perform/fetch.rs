@@ -8,12 +8,12 @@ use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 
 use desired::manifest::{BundlePath, Deferred, DeferredSource};
-use desired::types::Hasher;
 use desired::{AbsPath, Digest};
 use flate2::read::MultiGzDecoder;
 
 use super::{PerformError, Performer};
 use crate::archive::tar;
+use crate::digest::Hasher;
 use crate::journal::{Journal, incoming};
 use crate::process::{Ending, Invocation, ProcessError};
 use crate::root::{Ownership, Root};

@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::io;
 
-use desired::types::{DigestAlgorithm, Hasher};
+use desired::types::DigestAlgorithm;
 use desired::{AbsPath, Digest};
 use rustix::fs::FileType;
 
 use super::PerformError;
+use crate::digest::Hasher;
 use crate::journal::{Journal, PlaceBefore, State, Story};
 use crate::root::{Ownership, Root};
 

@@ -17,7 +17,9 @@ use std::thread;
 
 use super::BLOCK;
 use super::block::{Packed, Packer};
-use crate::archive::fast_digest::FastDigest;
+use crate::digest::Hasher;
+use desired::types::DigestAlgorithm;
+
 use crate::archive::{Sum, Sums};
 
 /// RFC 1952 2.3: magic, deflate, no flags, no time, no extra flags, operating system unknown.
@@ -124,7 +126,7 @@ fn work(level: u32, blocks: &Receiver<Block>, packed: &SyncSender<io::Result<Pac
 }
 
 fn digest(blocks: &Receiver<Block>) -> Sum {
-    let mut hasher = FastDigest::new();
+    let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
     let mut size = 0;
     while let Ok(block) = blocks.recv() {
         hasher.update(&block);
@@ -139,7 +141,7 @@ fn collect<W: Write>(
     results: &[Receiver<io::Result<Packed>>],
     complete: &AtomicBool,
 ) -> io::Result<Sum> {
-    let mut stream = Digested { sink, hasher: FastDigest::new(), size: 0 };
+    let mut stream = Digested { sink, hasher: Hasher::new(DigestAlgorithm::Sha256), size: 0 };
     stream.write_all(&HEADER)?;
     let mut checksum = crc32fast::Hasher::new();
     let mut length = 0_u64;
@@ -164,7 +166,7 @@ fn collect<W: Write>(
 /// Digests what reaches the sink.
 struct Digested<'a, W> {
     sink: &'a mut W,
-    hasher: FastDigest,
+    hasher: Hasher,
     size: u64,
 }
 

@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use desired::{Digest, types::Hasher};
+use desired::Digest;
 
 use super::{BuildError, Request};
 use crate::archive::tar::{self, Entry, Limits, Source};
 use crate::archive::{ArchiveError, DigestingReader, Options, Sum, Sums, gzip};
+use crate::digest::Hasher;
 use crate::oci::layout::{Layout, LayoutWriter};
 use crate::oci::spec::{Descriptor, ImageConfig, LAYER};
 
