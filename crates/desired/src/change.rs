@@ -366,7 +366,7 @@ impl Found {
 }
 
 /// Text for one line of a terminal: no control characters, at most 200 of the others.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     const LONGEST: usize = 200;
     let escape = |c: char| {
         let odd = c.is_control()

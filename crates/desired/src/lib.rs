@@ -8,11 +8,13 @@ pub mod artifact;
 pub mod block;
 pub mod change;
 pub mod cluster_manifest;
+pub mod diagnosis;
 pub mod fileset;
 pub mod manifest;
 pub mod observed;
 pub mod order;
 pub mod plan;
+pub mod preflight;
 pub mod resource;
 pub mod types;
 
