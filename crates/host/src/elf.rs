@@ -16,6 +16,22 @@ pub fn arch_of(bytes: &[u8]) -> Option<Arch> {
     }
 }
 
+/// What a program is for in Debian's words, also where that is nothing of ours (`armhf`); none if it is no ELF file.
+#[must_use]
+pub fn name_of(bytes: &[u8]) -> Option<String> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return None;
+    }
+    Some(match (*bytes.get(4)?, u16_at(bytes, 18)?) {
+        (2, 62) => "amd64".to_owned(),
+        (2, 183) => "arm64".to_owned(),
+        (1, 40) => "armhf".to_owned(),
+        (1, 3) => "i386".to_owned(),
+        (2, 243) => "riscv64".to_owned(),
+        (class, machine) => format!("machine {machine} with {} bits", u32::from(class) * 32),
+    })
+}
+
 /// Holds that `bytes` are a program for `arch` that no loader has to complete.
 ///
 /// # Errors

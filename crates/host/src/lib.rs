@@ -13,6 +13,7 @@ pub mod elf;
 #[cfg(feature = "net")]
 pub mod fetch;
 pub mod freshness;
+pub mod health;
 #[cfg(feature = "interrupt")]
 pub mod interrupt;
 pub mod journal;
@@ -22,6 +23,7 @@ pub mod observe;
 #[cfg(feature = "net")]
 pub mod oci;
 pub mod perform;
+pub mod preflight;
 pub mod process;
 pub mod report;
 pub mod root;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use desired::resource::{Resource, ResourceId, Want};
 use desired::{AbsPath, Digest};
 
-use super::record::{After, Before, Header, Record, State, Step};
+use super::record::{After, Before, Header, Record, Run, State, Step};
 use super::{FORMAT, JournalError, path};
 use crate::root::Root;
 
@@ -52,6 +52,7 @@ impl Story {
 pub struct History {
     stories: BTreeMap<ResourceId, Story>,
     header: Option<Header>,
+    last_join: Option<Run>,
     /// The next sequence.
     pub(super) next: u64,
     /// How many bytes of the file are whole lines.
@@ -116,8 +117,11 @@ impl History {
 
     /// Adds one line.
     pub(super) fn take(&mut self, record: Record) {
-        let Record { sequence, resource, step, .. } = record;
+        let Record { sequence, resource, step, run } = record;
         self.next = sequence + 1;
+        if run.bundle.is_some() {
+            self.last_join = Some(run);
+        }
         match step {
             Step::Begin { before, intended } => {
                 let folders = before.place.iter().flat_map(|place| place.folders.clone());
@@ -170,6 +174,11 @@ impl History {
         all.sort_by_key(|(_, story)| std::cmp::Reverse(story.since));
         all
     }
+    /// The last run that made changes from a bundle.
+    #[must_use]
+    pub const fn last_join(&self) -> Option<&Run> {
+        self.last_join.as_ref()
+    }
     /// Whether nothing is to be given back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -193,7 +202,7 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{PlaceBefore, Run};
+    use super::super::record::PlaceBefore;
     use super::*;
 
     fn record(sequence: u64, id: &str, step: Step) -> Record {

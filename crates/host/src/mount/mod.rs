@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use desired::AbsPath;
 
+use crate::root::Root;
+
 mod info;
 
 /// What to wait for.
@@ -20,6 +22,17 @@ pub struct Wanted<'a> {
     pub types: &'a [String],
     /// A file below the mount point that must be there.
     pub sentinel: Option<&'a Path>,
+}
+
+/// The type mounted at `path` now; nothing is touched, so no automount is triggered.
+///
+/// # Errors
+/// What is there instead, as a clause.
+pub fn state(root: &Root, path: &AbsPath) -> Result<String, String> {
+    match root.read_text("/proc/self/mountinfo") {
+        Ok(Some(text)) => info::accept(&text, path.as_str(), &[]),
+        _ => Err("mounts can't be seen from here".to_owned()),
+    }
 }
 
 /// Looks every `interval` until the mount is there or `timeout` is over; looks once at least.

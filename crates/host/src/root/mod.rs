@@ -127,6 +127,20 @@ impl Root {
         names.sort();
         names
     }
+    /// The file system that the folder `path` lies on, by its number, and how many bytes whoever is not root may still
+    /// write to it; `None` if there is no such folder.
+    ///
+    /// # Errors
+    /// If it can't be looked at.
+    pub fn room(&self, path: &str) -> io::Result<Option<(u64, u64)>> {
+        let Some(seen) = absent(self.walk(path, true))? else { return Ok(None) };
+        if seen.kind() != FileType::Directory {
+            return Ok(None);
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let room = rustix::fs::fstatvfs(openat(&seen.parent, &seen.name, flags, Mode::empty())?)?;
+        Ok(Some((seen.stat.st_dev, room.f_bavail.saturating_mul(room.f_frsize))))
+    }
 
     fn walk(&self, path: &str, follow_last: bool) -> Result<Seen, Errno> {
         let parts = |path: &str| -> Vec<String> {
