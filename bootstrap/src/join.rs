@@ -50,9 +50,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let bundle = place::bundle(arguments.bundle.as_deref())?;
     let root = place::root(&arguments.root)?;
     let (node, why) = place::node(arguments.node.as_ref(), &root, &bundle)?;
-    preflight::run(&root, &bundle)?;
+    preflight::rights(&root)?;
     let resources = selected(&bundle.nodes[&node], &arguments.only)?;
-    let plan = place::plan(&root, &node, &resources, &place::history(&root)?)?;
+    let history = place::history(&root)?;
+    let plan = place::plan(&root, &node, &resources, &history)?;
     if !arguments.json {
         let cluster = &bundle.manifest.cluster;
         answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
@@ -63,6 +64,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let remaining = if plan.is_empty() {
         plan.clone()
     } else {
+        for warning in preflight::run(&root, bundle.manifest.arch, &resources, &history)? {
+            run.report.say(format!("warning: {warning}"));
+        }
         if !arguments.yes {
             ask::confirm(&format!("make these changes on {node}?"))?;
         }

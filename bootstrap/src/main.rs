@@ -1,12 +1,14 @@
 //! The node's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
 mod ask;
+mod doctor;
 mod exit;
 mod join;
 mod leave;
 mod place;
 mod plan;
 mod preflight;
+mod status;
 mod verify;
 mod version;
 mod wait_mount;
@@ -32,6 +34,10 @@ enum Verb {
     Plan(plan::Arguments),
     /// Make this node what its bundle says, and prove that nothing is left to do
     Join(join::Arguments),
+    /// How this node is: converged or not, its shares, its clock, its heat
+    Status(status::Arguments),
+    /// Check whether this node can join, and say why it did not
+    Doctor(doctor::Arguments),
     /// Give back what was there before join
     Leave(leave::Arguments),
     /// Wait until a share is really mounted, not just its automount
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Verify(arguments) => verify::run(arguments),
         Verb::Plan(arguments) => plan::run(arguments),
         Verb::Join(arguments) => join::run(arguments),
+        Verb::Status(arguments) => status::run(arguments),
+        Verb::Doctor(arguments) => doctor::run(arguments),
         Verb::Leave(arguments) => leave::run(arguments),
         Verb::WaitMount(arguments) => wait_mount::run(arguments),
         Verb::Version(arguments) => version::run(arguments),

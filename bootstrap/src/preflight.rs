@@ -1,32 +1,55 @@
-//! What must hold before the first change: whoever calls has the rights, and the bundle is for this machine.
+//! What must hold before the first change: whoever calls has the rights, and the machine can become this node.
 //!
-//! In: the root and the verified bundle. Out: nothing, or a refusal with the reason and what to do.
+//! In: the root, the bundle's architecture and the resources. Out: warnings, or a refusal that names everything that is in
+//! the way, with nothing written.
+
+use std::time::Duration;
 
 use anyhow::anyhow;
 use desired::Arch;
-use host::bundle::Bundle;
+use desired::preflight::{Mark, Needs, judge};
+use desired::resource::Resource;
+use host::journal::History;
+use host::preflight::{collect, wait_for_clock};
 use host::root::Root;
 
 use crate::exit::{Code, Failure};
 
-/// Checks all of it; below a folder that is not `/` the machine this program runs on does not count.
-pub fn run(root: &Root, bundle: &Bundle) -> Result<(), Failure> {
-    if !root.is_live() {
-        return Ok(());
-    }
-    if !root.is_writable_by_caller() {
+/// How long a clock is waited for that shows a time long past: a time server needs seconds, a slow network a minute.
+const CLOCK: Duration = Duration::from_secs(90);
+
+/// The caller may change what he wants to; below a folder that is not `/` the file system itself says no.
+pub fn rights(root: &Root) -> Result<(), Failure> {
+    if root.is_live() && !root.is_writable_by_caller() {
         return Err(Failure::new(
             Code::Missing,
             anyhow!("this changes the whole system and needs root; run it again with sudo"),
         ));
     }
-    let (wanted, own) = (bundle.manifest.arch, Arch::of_this_program());
-    if own.is_some_and(|own| own != wanted) {
-        let own = own.map_or("another arch", Arch::as_str);
-        return Err(Failure::new(
-            Code::Refused,
-            anyhow!("the bundle is for {wanted}, this userland is {own}; use the bundle for {own}"),
-        ));
-    }
     Ok(())
+}
+
+/// Checks everything; gives the warnings, a sentence each.
+pub fn run(
+    root: &Root,
+    arch: Arch,
+    resources: &[Resource],
+    history: &History,
+) -> Result<Vec<String>, Failure> {
+    if root.is_live() {
+        // A refusal of the judgement below says it better than this wait could.
+        let _ = wait_for_clock(CLOCK);
+    }
+    let needs = Needs::of(Some(arch), resources);
+    let verdicts = judge(&needs, &collect(root, &needs, history));
+    let of = |mark| {
+        let those = verdicts.iter().filter(move |verdict| verdict.mark == mark);
+        those.map(|verdict| verdict.sentence()).collect::<Vec<_>>()
+    };
+    let refusals = of(Mark::Refuse);
+    if refusals.is_empty() {
+        return Ok(of(Mark::Warning));
+    }
+    let error = anyhow!("nothing was changed, since this is in the way:\n  {}", refusals.join("\n  "));
+    Err(Failure::new(Code::Missing, error))
 }
