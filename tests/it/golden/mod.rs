@@ -4,6 +4,7 @@ mod artifacts;
 mod build;
 mod check;
 mod dependencies;
+mod doctor;
 mod guide;
 mod interrupt;
 mod join;
@@ -21,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         build::trials(),
         check::trials(),
         dependencies::trials(),
+        doctor::trials(),
         guide::trials(),
         interrupt::trials(),
         join::trials(),

@@ -1,8 +1,11 @@
 //! Runs that end before their end: killed after each line of the journal, at other moments, and on a full disk.
 
 use super::{DONE, expect, golden, same};
-use anyhow::ensure;
-use host::process::Invocation;
+use anyhow::{Context as _, ensure};
+use host::process::{Invocation, Output};
+use rustix::fs::statvfs;
+use rustix::mount::{MountFlags, mount_remount};
+use std::ffi::CString;
 use std::time::{Duration, Instant};
 use tests::node::{JOURNAL, Node, Tree, resources, whole_tree};
 use tests::programs::said;
@@ -110,37 +113,82 @@ fn torn_line() -> anyhow::Result<()> {
     expect(&node.join()?, 1, &["line 2 of"])
 }
 
+fn mount(node: &Node, options: &str) -> anyhow::Result<()> {
+    let call = Invocation::new("mount").args(["-t", "tmpfs", "-o", &format!("mode=0755,{options}"), "tmpfs"]);
+    call.arg(node.root()).run()?;
+    Ok(())
+}
+
+/// `act` on a file system of its own below the node.
+fn mounted<T>(node: &Node, options: &str, act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    mount(node, options)?;
+    let outcome = act();
+    Invocation::new("umount").arg(node.root()).run()?;
+    outcome
+}
+
+/// Preflight sees a disk that is too small before it starts; what it can't see is room that goes meanwhile. Two ways: no
+/// file more than so many, from none at all to enough for everything; and no byte more from a line of the journal on.
 fn full_disk() -> anyhow::Result<()> {
     let node = Node::new(&resources())?;
-    let (before, joined, ..) = uninterrupted(&node)?;
-    let mount = |options: &str| {
-        let call = Invocation::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]);
-        call.arg(node.root()).run()
-    };
+    let (before, joined, lines, _) = uninterrupted(&node)?;
     let mut refused = 0;
-    // From no room at all to enough for everything, in steps smaller than the smallest change.
-    for kib in (60..1100).step_by(20) {
-        mount(&format!("size={kib}k,mode=0755"))?;
-        let outcome = on_a_disk_of(&node, &before, &joined);
-        Invocation::new("umount").arg(node.root()).run()?;
-        match outcome? {
+    // The root has an inode too, and every name in it one.
+    let least = before.len() + 1;
+    for more in 0..200 {
+        let options = format!("size=200m,nr_inodes={}", least + more);
+        let is_refused = mounted(&node, &options, || {
+            node.renew()?;
+            after_full_disk(&node, &node.join()?, &before, &joined)
+        });
+        match is_refused.with_context(|| format!("{more} files more"))? {
             true => refused += 1,
             false => break,
         }
     }
     ensure!(refused > 10, "only {refused} sizes were too small");
+    let mut refused = 0;
+    for line in 1..lines {
+        let is_refused = mounted(&node, "size=200m", || {
+            node.renew()?;
+            let output = fills_up(&node, line)?;
+            after_full_disk(&node, &output, &before, &joined)
+        });
+        refused += u32::from(is_refused.with_context(|| format!("full from line {line} on"))?);
+    }
+    ensure!(refused > 10, "only {refused} disks were full in time");
     Ok(())
 }
 
+/// Joins, and takes all room that is left once the journal has `line` lines.
+fn fills_up(node: &Node, line: usize) -> anyhow::Result<Output> {
+    let call = node.call("join")?.arg("--yes");
+    let running = std::thread::spawn(move || call.run());
+    while !running.is_finished() && node.journal_lines() < line {
+        std::thread::yield_now();
+    }
+    // What is in use meanwhile may be more than was seen; then the kernel refuses and we look again.
+    while !running.is_finished() {
+        let seen = statvfs(node.root())?;
+        let used = (seen.f_blocks - seen.f_bfree) * seen.f_frsize;
+        let options = CString::new(format!("size={used}"))?;
+        if mount_remount(node.root(), MountFlags::empty(), &options).is_ok() {
+            break;
+        }
+    }
+    Ok(running.join().map_err(|_| anyhow::anyhow!("the waiting thread failed"))??)
+}
+
 /// Whether the disk was too small; if so, nothing on it is half-made, and with more room the next run goes on.
-fn on_a_disk_of(node: &Node, before: &Tree, joined: &Tree) -> anyhow::Result<bool> {
-    node.renew()?;
-    let output = node.join()?;
+fn after_full_disk(node: &Node, output: &Output, before: &Tree, joined: &Tree) -> anyhow::Result<bool> {
     if output.code == DONE {
         same(joined, &node.tree()?, "on a disk with just enough room")?;
         return Ok(false);
     }
-    expect(&output, 1, &["No space left"])?;
+    expect(output, 1, &[])?;
+    // systemctl says something else of a folder that it could not make.
+    let is_said = ["No space left", "Failed to enable unit"].iter().any(|words| said(output).contains(words));
+    ensure!(is_said, "the full disk is not told:\n{}", said(output));
     for (path, entry) in node.tree()? {
         let is_whole = before.get(&path) == Some(&entry) || joined.get(&path) == Some(&entry);
         // The blocks of one file come one after the other.
@@ -148,9 +196,9 @@ fn on_a_disk_of(node: &Node, before: &Tree, joined: &Tree) -> anyhow::Result<boo
         ensure!(
             is_whole || is_between || entry.ends_with("folder"),
             "{path} is half-made: {entry}\n{}",
-            said(&output)
+            said(output)
         );
     }
-    Invocation::new("mount").args(["-o", "remount,size=64m"]).arg(node.root()).run()?;
+    Invocation::new("mount").args(["-o", "remount,size=200m,nr_inodes=100k"]).arg(node.root()).run()?;
     recovers(node, (before, joined), "a full disk").map(|()| true)
 }
