@@ -1,8 +1,8 @@
 //! Digests of bytes that pass.
 //!
 //! In: bytes. Out: a [`Digest`](desired::Digest). At the desk (feature `net`) by `ring`, which the TLS of downloads brings
-//! along and which is about twice as fast as `sha2` on processors without SHA instructions; the node's program, which
-//! holds no C, stays with `sha2`. Both take and give the same.
+//! along and which has assembly for processors without SHA instructions too; the node's program, which holds no C, stays
+//! with `sha2`. Both take and give the same.
 
 #[cfg(not(feature = "net"))]
 pub(crate) use desired::types::Hasher;
