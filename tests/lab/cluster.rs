@@ -23,8 +23,6 @@ pub const READY: Duration = Duration::from_secs(240);
 const TOKEN: &str = "etc/rancher/k3s/token";
 /// The server's own secret; nothing but the trial's private network ever sees it.
 const SERVER_SECRET: &str = "only-for-the-lab";
-/// The range in the profile that stands for the network's own.
-const RANGE: &str = "198.19.0.";
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -49,8 +47,8 @@ impl<'lab> Cluster<'lab> {
         // A trial that failed while it had its turn is no reason for the next to fail.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = MachineSettings::keep();
-        let network = Network::new(lab.engine())?;
-        let model = profile(&network)?;
+        let network = Network::of_cluster(lab.engine())?;
+        let model = profile()?;
         let wanted = model.first_server().context("the profile has a server")?;
         let options =
             Options { address: Some(wanted.address), k3s: Some((lab.k3s(), true)), ..Options::default() };
@@ -156,12 +154,10 @@ impl<'lab> Cluster<'lab> {
     }
 }
 
-/// The profile, in the network's own range.
-fn profile(network: &Network<'_>) -> anyhow::Result<Model> {
+/// The profile.
+fn profile() -> anyhow::Result<Model> {
     let path = crate::repository().join("tests/fixtures/clusters/lab/cluster.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let own = network.address(0).to_string();
-    let text = text.replace(RANGE, own.trim_end_matches('0'));
     let resolution = resolved("lab", &Source::new("lab/cluster.toml", text), &[]);
     let found = resolution.findings;
     resolution.model.with_context(|| format!("the lab's profile: {found:?}"))

@@ -1,7 +1,8 @@
 //! What runs that were killed left behind: engines, their containers, networks, mounts and folders.
 //!
-//! In: the lab's folder, and how the folders of our engines are called. Out: all of it gone. Only to be called by who
-//! holds the turn, so that the owner of anything found is gone.
+//! In: the lab's folder, and how the folders of our engines are called. Out: all of it gone that shares our network
+//! namespace; a run in another one has a turn of its own. Only to be called by who holds the turn, so that the owner of
+//! anything found is gone.
 
 use super::node::BRIDGE;
 use host::process::Invocation;
@@ -78,7 +79,10 @@ fn processes(is_meant: impl Fn(&str, &str) -> bool) -> Vec<i32> {
     let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let text =
         |pid: i32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
-    pids.filter(|&pid| is_meant(text(pid, "comm").trim(), &text(pid, "cmdline"))).collect()
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let ours = namespace("self");
+    let is_ours = |pid: i32| namespace(&pid.to_string()) == ours;
+    pids.filter(|&pid| is_meant(text(pid, "comm").trim(), &text(pid, "cmdline")) && is_ours(pid)).collect()
 }
 
 fn children(pid: i32) -> Vec<i32> {

@@ -4,8 +4,10 @@
 //! [`Missing`]. Everything that is set up lies under one folder (`.lab`, or `ROOTSTOCK_LAB`) and is found there by the
 //! next run; everything that was started stops when the lab is dropped.
 
+pub mod airgap;
 pub mod apt;
 pub mod binfmt;
+pub mod bundle;
 pub mod cluster;
 pub mod daemon;
 pub mod engine;

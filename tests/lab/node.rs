@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 /// How long a node may take to boot: a second when idle, more beside a compiler.
 const BOOT: Duration = Duration::from_secs(90);
-/// Numbers for networks; the second half of 198.18.0.0/15, which is set aside for tests and in nobody's house.
-static NETWORKS: AtomicU8 = AtomicU8::new(0);
+/// Numbers for networks; the second half of 198.18.0.0/15, which is set aside for tests and in nobody's house. The first
+/// one is the cluster's, whose profile names it.
+static NETWORKS: AtomicU8 = AtomicU8::new(1);
 /// How the bridges of our networks are called on this machine, with the number behind.
 pub(super) const BRIDGE: &str = "rslab-";
 /// Numbers for containers.
@@ -60,7 +61,18 @@ impl<'lab> Network<'lab> {
     /// # Errors
     /// If the engine refuses.
     pub fn new(engine: &'lab Engine) -> anyhow::Result<Self> {
-        let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
+        Self::numbered(engine, NETWORKS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The cluster's, 198.19.0.0/24; there is one at a time.
+    ///
+    /// # Errors
+    /// If the engine refuses.
+    pub fn of_cluster(engine: &'lab Engine) -> anyhow::Result<Self> {
+        Self::numbered(engine, 0)
+    }
+
+    fn numbered(engine: &'lab Engine, number: u8) -> anyhow::Result<Self> {
         let name = format!("lab-{number}");
         let network = Self { engine, name, number };
         let create = engine.docker().args(["network", "create", "--subnet"]).arg(network.range());

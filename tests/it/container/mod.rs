@@ -3,11 +3,13 @@
 mod by_hand;
 mod engine;
 mod images;
+mod join;
 mod nodes;
 
 use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    [engine::trials(), images::trials(), by_hand::trials(), nodes::trials()].into_iter().flatten().collect()
+    let all = [engine::trials(), images::trials(), by_hand::trials(), nodes::trials(), join::trials()];
+    all.into_iter().flatten().collect()
 }
