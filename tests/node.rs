@@ -5,6 +5,7 @@
 use crate::programs;
 use anyhow::Context as _;
 use desired::artifact::Pinned;
+use desired::identity::Identity;
 use desired::manifest::{BundlePath, Deferred, DeferredSource};
 use desired::order::order;
 use desired::resource::{Owner, Resource, SecretPart, Want};
@@ -108,6 +109,17 @@ impl Node {
     /// # Errors
     /// If it can't be written.
     pub fn bundle(&self, resources: &[Resource]) -> anyhow::Result<()> {
+        self.bundle_for(BTreeMap::from([(NODE.parse()?, resources.to_vec())]), BTreeMap::new())
+    }
+    /// The same for several nodes, with marks by which their machines are recognised.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn bundle_for(
+        &self,
+        nodes: BTreeMap<NodeName, Vec<Resource>>,
+        identities: BTreeMap<NodeName, Identity>,
+    ) -> anyhow::Result<()> {
         let put = |name: &str, bytes: &[u8]| -> anyhow::Result<(PathBuf, ByteSize, Digest)> {
             let path = self.folder.path().join(name);
             std::fs::write(&path, bytes)?;
@@ -121,7 +133,8 @@ impl Node {
             cluster: "vnext".parse()?,
             tool_version: "0.1.0".to_owned(),
             program,
-            nodes: BTreeMap::from([(NODE.parse::<NodeName>()?, resources.to_vec())]),
+            nodes,
+            identities,
             artifacts: Vec::new(),
             deferred: Vec::new(),
         };
@@ -153,6 +166,14 @@ impl Node {
     /// If the program can't be built.
     pub fn call(&self, verb: &str) -> anyhow::Result<Invocation> {
         Ok(programs::bootstrap()?.args(self.words(verb)).env(VARIABLE, SECRET))
+    }
+    /// The same without a word on which node it is.
+    ///
+    /// # Errors
+    /// If the program can't be built.
+    pub fn unnamed(&self, verb: &str) -> anyhow::Result<Invocation> {
+        let call = programs::bootstrap()?.args([verb, "--root"]).arg(&self.root);
+        Ok(call.arg("--bundle").arg(self.archive()).env(VARIABLE, SECRET))
     }
     fn words(&self, verb: &str) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![verb.into(), "--root".into(), self.root.clone().into()];

@@ -1,6 +1,6 @@
 //! `bootstrap doctor`: every check of join with its evidence and fix, and why k3s did not join, from its journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -18,13 +18,13 @@ use crate::place;
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, if that is one]
+    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name]
+    /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
-    /// The folder that holds the node's file system
+    /// The folder that holds the node's file system; the system around a container is entered
     #[arg(long, default_value = "/")]
     root: PathBuf,
     /// What k3s said, as a file [default: what the journal of the running system has of it]
@@ -37,8 +37,8 @@ pub struct Arguments {
 
 /// Checks.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let root = place::root(&arguments.root)?;
-    let (whose, needs) = needs(arguments, &root)?;
+    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
+    let (whose, needs) = needs(arguments, &bundle, &root)?;
     let verdicts = judge(&needs, &collect(&root, &needs, &place::history(&root)?));
     let said = match &arguments.journal {
         Some(file) => Some(read(file)?),
@@ -63,18 +63,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Which node, and what its resources need; without a bundle what every node does.
-fn needs(arguments: &Arguments, root: &Root) -> Result<(Option<NodeName>, Needs), Failure> {
-    let bundle = match place::bundle(arguments.bundle.as_deref()) {
-        Ok(bundle) => bundle,
+fn needs(arguments: &Arguments, bundle: &Path, root: &Root) -> Result<(Option<NodeName>, Needs), Failure> {
+    let is_named = arguments.bundle.is_some();
+    let subject = match place::subject(bundle, is_named, arguments.node.as_ref(), root) {
+        Ok(subject) => subject,
         // A doctor for machines without one: only a bundle that was named must be there.
-        Err(_) if arguments.bundle.is_none() && arguments.node.is_none() => {
+        Err(failure) if !is_named && arguments.node.is_none() && failure.code == Code::Missing => {
             return Ok((None, Needs::default()));
         }
         Err(failure) => return Err(failure),
     };
-    let (node, _) = place::node(arguments.node.as_ref(), root, &bundle)?;
-    let needs = Needs::of(Some(bundle.manifest.arch), &bundle.nodes[&node]);
-    Ok((Some(node), needs))
+    let needs = Needs::of(Some(subject.arch), &subject.resources);
+    Ok((Some(subject.node), needs))
 }
 
 fn read(file: &PathBuf) -> Result<String, Failure> {

@@ -20,6 +20,7 @@ use host::verified::Verified;
 use serde_json::{Value, json};
 
 use crate::exit::{Code, Failure, Outcome, answer};
+use crate::place::Subject;
 use crate::{ask, place, preflight};
 
 /// Arguments of `join`.
@@ -28,10 +29,10 @@ pub struct Arguments {
     /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name]
+    /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
-    /// The folder that holds the node's file system
+    /// The folder that holds the node's file system; the system around a container is entered
     #[arg(long, default_value = "/")]
     root: PathBuf,
     /// Change without asking
@@ -47,20 +48,20 @@ pub struct Arguments {
 
 /// Joins.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let bundle = place::bundle(arguments.bundle.as_deref())?;
-    let root = place::root(&arguments.root)?;
-    let (node, why) = place::node(arguments.node.as_ref(), &root, &bundle)?;
+    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
+    let bundle = place::bundle(&bundle)?;
+    let subject = Subject::of(arguments.node.as_ref(), &root, &bundle)?;
+    let Subject { cluster, node, why, .. } = &subject;
     preflight::rights(&root)?;
-    let resources = selected(&bundle.nodes[&node], &arguments.only)?;
+    let resources = selected(&subject.resources, &arguments.only)?;
     let history = place::history(&root)?;
-    let plan = place::plan(&root, &node, &resources, &history)?;
+    let plan = place::plan(&root, node, &resources, &history)?;
     if !arguments.json {
-        let cluster = &bundle.manifest.cluster;
         answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
     }
     let report = Report::new(if arguments.json { Style::Quiet } else { Style::Plain });
-    let mut run =
-        Run { bundle: &bundle, root: &root, node: &node, resources: &resources, report, made: Vec::new() };
+    let (bundle, made) = (&bundle, Vec::new());
+    let mut run = Run { bundle, root: &root, subject: &subject, resources: &resources, report, made };
     let remaining = if plan.is_empty() {
         plan.clone()
     } else {
@@ -115,7 +116,7 @@ fn selected(all: &[Resource], only: &[String]) -> Result<Vec<Resource>, Failure>
 struct Run<'a> {
     bundle: &'a Verified<Bundle>,
     root: &'a Root,
-    node: &'a NodeName,
+    subject: &'a Subject,
     resources: &'a [Resource],
     report: Report,
     made: Vec<Ended>,
@@ -136,8 +137,9 @@ impl Run<'_> {
         let version = env!("CARGO_PKG_VERSION");
         let journal =
             Journal::open(self.root, "join", version, Some(&self.bundle.digest)).map_err(place::journal)?;
+        self.subject.to_remember().write(self.root).map_err(place::journal)?;
         // Between the question and the lock somebody may have done it.
-        let plan = place::plan(self.root, self.node, self.resources, journal.history())?;
+        let plan = place::plan(self.root, &self.subject.node, self.resources, journal.history())?;
         let mut performer = Performer::new(self.root, self.bundle, journal);
         let widths = plan.changes().iter().map(|change| change.id.as_str().len());
         let width = widths.filter(|width| *width <= 60).max().unwrap_or(0);
@@ -151,16 +153,16 @@ impl Run<'_> {
                 started = Instant::now();
             })
             .map_err(|error| Failure::new(Code::VerificationFailed, error))?;
-        place::plan(self.root, self.node, self.resources, performer.history())
+        place::plan(self.root, &self.subject.node, self.resources, performer.history())
     }
 
     fn answer(&self, plan: &Plan, remaining: &Plan) -> Result<(), Failure> {
-        let cluster = &self.bundle.manifest.cluster;
+        let Subject { cluster, node, .. } = self.subject;
         let results: Vec<Value> = self.made.iter().map(Ended::json).collect();
         let value = json!({
-            "format": 1, "cluster": cluster, "node": self.node, "bundle": self.bundle.digest,
-            "plan": plan.document(cluster, self.node), "results": results,
-            "remaining": remaining.document(cluster, self.node), "converged": remaining.is_empty(),
+            "format": 1, "cluster": cluster, "node": node, "bundle": self.bundle.digest,
+            "plan": plan.document(cluster, node), "results": results,
+            "remaining": remaining.document(cluster, node), "converged": remaining.is_empty(),
         });
         answer(&format!("{value:#}\n"))
     }

@@ -14,7 +14,7 @@ use crate::{ask, place};
 /// Arguments of `leave`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The folder that holds the node's file system
+    /// The folder that holds the node's file system; the system around a container is entered
     #[arg(long, default_value = "/")]
     root: PathBuf,
     /// Give back without asking
@@ -30,7 +30,7 @@ pub struct Arguments {
 
 /// Leaves.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let root = place::root(&arguments.root)?;
+    let (root, _) = place::open(&arguments.root, None)?;
     if !matches!(root.see(FOLDER), Ok(Some(_))) {
         answer(if arguments.json {
             "{\n  \"format\": 1,\n  \"results\": [],\n  \"as-it-was\": true\n}\n"

@@ -1,70 +1,164 @@
-//! Where things are: the bundle, the node's file system, which node it is, and what the journal tells of it.
+//! Where things are: the node's file system, the bundle or what is remembered of it, which node it is, and what the
+//! journal tells of it.
 
+use std::fs::File;
+use std::os::fd::IntoRawFd as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use desired::NodeName;
+use desired::identity::{Unrecognised, recognise};
 use desired::plan::Plan;
 use desired::resource::Resource;
-use host::bundle::{Bundle, verify};
-use host::journal::{History, JournalError};
+use desired::{Arch, ClusterName, Digest, NodeName};
+use host::bundle::{Bundle, BundleError, verify};
+use host::journal::{FORMAT, History, JournalError, Remembered};
 use host::observe;
 use host::root::Root;
+use host::running_system::{Standing, enter, standing};
 use host::verified::Verified;
 
+use crate::ask;
 use crate::exit::{Code, Failure};
 
-/// Verifies the bundle at `named`, or the one this program is part of.
-pub fn bundle(named: Option<&Path>) -> Result<Verified<Bundle>, Failure> {
-    let place = match named {
-        Some(place) => place.to_owned(),
-        None => own_folder()?,
-    };
-    verify(&place).map_err(|error| {
-        let code = if error.is_verification_failure() { Code::VerificationFailed } else { Code::Missing };
-        let context = format!("the bundle {} is not usable", place.display());
-        Failure::new(code, anyhow::Error::new(error).context(context))
-    })
+/// What a node shall be, from a bundle or from what was remembered of one.
+pub struct Subject {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Which node.
+    pub node: NodeName,
+    /// What says so.
+    pub why: String,
+    /// The bundle's architecture.
+    pub arch: Arch,
+    /// The bundle's identity.
+    pub digest: Digest,
+    /// What it shall be, this program on it included.
+    pub resources: Vec<Resource>,
 }
 
-fn own_folder() -> Result<PathBuf, Failure> {
+impl Subject {
+    /// The node of a bundle that this machine is.
+    pub fn of(named: Option<&NodeName>, root: &Root, bundle: &Bundle) -> Result<Self, Failure> {
+        let (node, why) = node(named, root, bundle)?;
+        let manifest = &bundle.manifest;
+        let mut resources: Vec<Resource> = manifest.program().into_iter().collect();
+        resources.extend(bundle.nodes[&node].iter().cloned());
+        let (cluster, digest) = (manifest.cluster.clone(), bundle.digest.clone());
+        Ok(Self { cluster, node, why, arch: manifest.arch, digest, resources })
+    }
+    /// The form in which the node remembers it.
+    pub fn to_remember(&self) -> Remembered {
+        Remembered {
+            format: FORMAT,
+            cluster: self.cluster.clone(),
+            node: self.node.clone(),
+            arch: self.arch,
+            bundle: self.digest.clone(),
+            resources: self.resources.clone(),
+        }
+    }
+}
+
+/// The node's file system at `root`, and where its bundle is then: what is named, or the folder this program lies in.
+/// The running system around a container is entered.
+pub fn open(root: &Path, bundle: Option<&Path>) -> Result<(Root, PathBuf), Failure> {
+    let missing = |error: anyhow::Error| Failure::new(Code::Missing, error);
+    let what = || format!("open the root {}", root.display());
+    let bundle = bundle.map_or_else(own_folder, |bundle| Ok(bundle.to_owned()))?;
+    match standing(root).with_context(what).map_err(missing)? {
+        Standing::Around => {
+            // What is open stays open in the other system, which has another file of that name or none.
+            let bundle = File::open(&bundle).with_context(|| format!("open the bundle {}", bundle.display()));
+            let bundle = bundle.map_err(missing)?.into_raw_fd();
+            enter()
+                .context("enter the system around this container; it needs --privileged")
+                .map_err(missing)?;
+            let root = Root::open(Path::new("/")).with_context(what).map_err(missing)?;
+            Ok((root, PathBuf::from(format!("/proc/self/fd/{bundle}"))))
+        }
+        Standing::OutOfReach => Err(missing(anyhow!(
+            "{} is a running system seen from a container that does not see its processes; start the container with --pid host",
+            root.display()
+        ))),
+        Standing::Ours | Standing::Folder => {
+            Ok((Root::open(root).with_context(what).map_err(missing)?, bundle))
+        }
+    }
+}
+
+/// Verifies the bundle at `place`.
+pub fn bundle(place: &Path) -> Result<Verified<Bundle>, Failure> {
+    verify(place).map_err(|error| unusable(place, error))
+}
+
+fn unusable(place: &Path, error: BundleError) -> Failure {
+    let code = if error.is_verification_failure() { Code::VerificationFailed } else { Code::Missing };
+    let context = format!("the bundle {} is not usable", place.display());
+    Failure::new(code, anyhow::Error::new(error).context(context))
+}
+
+/// The folder this program lies in, where a bundle is named by nobody.
+pub fn own_folder() -> Result<PathBuf, Failure> {
     let program =
         std::env::current_exe().context("find out where this program lies; name the bundle instead");
     let program = program.map_err(|error| Failure::new(Code::Missing, error))?;
     Ok(program.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned))
 }
 
-/// The node's file system at `path`.
-pub fn root(path: &Path) -> Result<Root, Failure> {
-    Root::open(path)
-        .with_context(|| format!("open the root {}", path.display()))
-        .map_err(|error| Failure::new(Code::Missing, error))
+/// What this machine shall be: by the bundle at `place`; where none lies there and none `is_named`, by what is remembered
+/// of the last join.
+pub fn subject(
+    place: &Path,
+    is_named: bool,
+    node: Option<&NodeName>,
+    root: &Root,
+) -> Result<Subject, Failure> {
+    let none = match verify(place) {
+        Ok(bundle) => return Subject::of(node, root, &bundle),
+        Err(none @ BundleError::NoBundle(_)) if !is_named => none,
+        Err(error) => return Err(unusable(place, error)),
+    };
+    let Some(Remembered { cluster, node: joined, arch, bundle, resources, .. }) =
+        Remembered::read(root).map_err(journal)?
+    else {
+        return Err(unusable(place, none));
+    };
+    if let Some(node) = node.filter(|node| **node != joined) {
+        let why =
+            anyhow!("this machine was joined as {joined}, not as {node}; name the bundle with --bundle");
+        return Err(Failure::new(Code::Refused, why));
+    }
+    let why = "as it was joined".to_owned();
+    Ok(Subject { cluster, node: joined, why, arch, digest: bundle, resources })
 }
 
-/// The node that was named, or the one of this host name, and why; never a guess.
-pub fn node(
-    named: Option<&NodeName>,
-    root: &Root,
-    bundle: &Bundle,
-) -> Result<(NodeName, &'static str), Failure> {
+/// The node that was named, or the one that every trace of this machine leads to, or what is answered on the terminal;
+/// and why. Never a guess.
+fn node(named: Option<&NodeName>, root: &Root, bundle: &Bundle) -> Result<(NodeName, String), Failure> {
     let refuse = |why: String| {
         let names = bundle.nodes.keys().map(NodeName::as_str).collect::<Vec<_>>().join(", ");
         Err(Failure::new(Code::Refused, anyhow!("{why}; name the node with --node, one of: {names}")))
     };
-    if let Some(node) = named {
+    let known = |node: &NodeName, why: String| {
         let is_known = bundle.nodes.contains_key(node);
-        let named = (node.clone(), "named by --node");
-        return if is_known { Ok(named) } else { refuse(format!("this bundle has no node {node}")) };
-    }
-    let Some(hostname) = observe::hostname(root) else {
-        return refuse("which node this is can't be told: it has no host name".to_owned());
+        if is_known { Ok((node.clone(), why)) } else { refuse(format!("this bundle has no node {node}")) }
     };
-    match bundle.nodes.keys().find(|node| node.as_str().eq_ignore_ascii_case(&hostname)) {
-        Some(node) => Ok((node.clone(), "its host name")),
-        None => refuse(format!(
-            "which node this is can't be told: its host name is `{}`",
-            hostname.escape_debug()
-        )),
+    let found = recognise(bundle.nodes.keys(), &bundle.manifest.identities, &observe::traces(root));
+    match (named, found) {
+        (None, Ok((node, trace))) => known(&node, format!("by {trace}")),
+        // Whoever names a node knows more than the machine, and is told what it says.
+        (Some(node), Ok((other, trace))) if *node != other => {
+            known(node, format!("named by --node, although {trace} says {other}"))
+        }
+        (Some(node), Ok(_) | Err(Unrecognised::Nothing(_))) => known(node, "named by --node".to_owned()),
+        (Some(node), Err(doubt)) => known(node, format!("named by --node, although {doubt}")),
+        (None, Err(doubt @ Unrecognised::Nothing(_))) => {
+            match ask::which(&doubt.to_string(), bundle.nodes.keys())? {
+                Some(node) => Ok((node, "answered on the terminal".to_owned())),
+                None => refuse(doubt.to_string()),
+            }
+        }
+        (None, Err(doubt)) => refuse(doubt.to_string()),
     }
 }
 

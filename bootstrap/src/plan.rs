@@ -7,18 +7,18 @@ use clap::Args;
 use desired::NodeName;
 
 use crate::exit::{Code, Failure, Outcome, answer};
-use crate::place;
+use crate::place::{self, Subject};
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
+    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name]
+    /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
-    /// The folder that holds the node's file system
+    /// The folder that holds the node's file system; the system around a container is entered
     #[arg(long, default_value = "/")]
     root: PathBuf,
     /// Answer as JSON
@@ -31,16 +31,16 @@ pub struct Arguments {
 
 /// Plans.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let bundle = place::bundle(arguments.bundle.as_deref())?;
-    let root = place::root(&arguments.root)?;
-    let (node, _) = place::node(arguments.node.as_ref(), &root, &bundle)?;
-    let plan = place::plan(&root, &node, &bundle.nodes[&node], &place::history(&root)?)?;
+    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
+    let subject = place::subject(&bundle, arguments.bundle.is_some(), arguments.node.as_ref(), &root)?;
+    let Subject { cluster, node, why, resources, .. } = &subject;
+    let plan = place::plan(&root, node, resources, &place::history(&root)?)?;
     if arguments.json {
-        let document = plan.document(&bundle.manifest.cluster, &node);
+        let document = plan.document(cluster, node);
         let text = serde_json::to_string_pretty(&document).context("write the plan as JSON");
         answer(&format!("{}\n", text.map_err(|error| Failure::new(Code::Unexpected, error))?))?;
     } else {
-        answer(&format!("node {node} of cluster {}\n{}", bundle.manifest.cluster, plan.to_text()))?;
+        answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
     }
     Ok(if arguments.detailed_exitcode && !plan.is_empty() { Code::Pending } else { Code::Done })
 }

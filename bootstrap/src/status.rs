@@ -12,18 +12,18 @@ use host::preflight::clock;
 use serde_json::{Value, json};
 
 use crate::exit::{Code, Outcome, answer};
-use crate::place;
+use crate::place::{self, Subject};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
+    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name]
+    /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
-    /// The folder that holds the node's file system
+    /// The folder that holds the node's file system; the system around a container is entered
     #[arg(long, default_value = "/")]
     root: PathBuf,
     /// Answer as JSON
@@ -33,15 +33,14 @@ pub struct Arguments {
 
 /// Looks.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let bundle = place::bundle(arguments.bundle.as_deref())?;
-    let root = place::root(&arguments.root)?;
-    let (node, _) = place::node(arguments.node.as_ref(), &root, &bundle)?;
-    let resources = &bundle.nodes[&node];
+    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
+    let subject = place::subject(&bundle, arguments.bundle.is_some(), arguments.node.as_ref(), &root)?;
+    let Subject { cluster, node, digest, resources, .. } = &subject;
     let history = place::history(&root)?;
-    let plan = place::plan(&root, &node, resources, &history)?;
+    let plan = place::plan(&root, node, resources, &history)?;
     let pending = plan.changes().len() - plan.counts().unchanged - plan.counts().left;
     let joined = history.last_join().map(|run| {
-        let is_this = run.bundle.as_ref() == Some(&bundle.digest);
+        let is_this = run.bundle.as_ref() == Some(digest);
         (run.tool.clone(), run.bundle.as_ref().map(|digest| digest.short().to_owned()), is_this)
     });
     let k3s: Vec<UnitName> = resources.iter().filter_map(k3s_unit).collect();
@@ -50,7 +49,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
         mount_points(resources).into_iter().map(|path| (path.clone(), mount::state(&root, &path))).collect();
     let clock = Some(judge_clock(&clock(&root))).filter(|clock| clock.mark != Mark::Unknown);
     let (heat, power) = (millidegrees(&root), throttling(&root));
-    let cluster = &bundle.manifest.cluster;
     if arguments.json {
         let mounts: Vec<Value> = mounts
             .iter()
@@ -61,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         });
         let value = json!({
             "format": 1, "cluster": cluster, "node": node, "converged": plan.is_empty(), "pending": pending,
-            "counts": plan.counts(), "bundle": bundle.digest, "last-join": joined, "units": units,
+            "counts": plan.counts(), "bundle": digest, "last-join": joined, "units": units,
             "mounts": mounts, "clock": clock, "millidegrees": heat, "throttling": power,
         });
         answer(&format!("{value:#}\n"))?;

@@ -19,7 +19,8 @@ pub struct Arguments {
 
 /// Verifies.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let bundle = place::bundle(arguments.bundle.as_deref())?;
+    let place = arguments.bundle.clone().map_or_else(place::own_folder, Ok)?;
+    let bundle = place::bundle(&place)?;
     let manifest = &bundle.manifest;
     let nodes: Vec<&str> = manifest.nodes.iter().map(desired::NodeName::as_str).collect();
     let deferred: Vec<&str> = manifest.deferred.iter().map(|deferred| deferred.path.as_str()).collect();

@@ -10,6 +10,7 @@ pub mod change;
 pub mod cluster_manifest;
 pub mod diagnosis;
 pub mod fileset;
+pub mod identity;
 pub mod manifest;
 pub mod observed;
 pub mod order;
@@ -21,6 +22,6 @@ pub mod types;
 pub use artifact::Pinned;
 pub use fileset::{FileEntry, FileSet};
 pub use types::{
-    AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName, SecretReference,
-    UnitName,
+    AbsPath, Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, MacAddress, Mode, NodeName,
+    SecretReference, SerialNumber, UnitName,
 };

@@ -27,6 +27,7 @@ pub mod preflight;
 pub mod process;
 pub mod report;
 pub mod root;
+pub mod running_system;
 pub mod secret;
 pub mod stage;
 pub mod tree;

@@ -7,7 +7,7 @@ use crate::finding::rules::node as rule;
 use crate::model::{Board, Capability, OsFamily};
 use crate::resolve::node::DraftNode;
 use crate::resolve::place::{Findings, Place};
-use desired::Arch;
+use desired::{Arch, MacAddress, NodeName, SerialNumber};
 
 pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
     if context.spec.nodes.is_empty() && context.spec.groups.is_empty() {
@@ -20,6 +20,7 @@ pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
         kernel(draft, findings);
         interface(draft, findings);
     }
+    marks(context, findings);
     disks(context, findings);
     header(context, findings);
 }
@@ -128,14 +129,22 @@ fn interface(draft: &DraftNode, findings: &mut Findings) {
             findings.at(&rule::INTERFACE, place, format!("`{name}` is not an interface"));
         }
     }
-    if let (Some(place), Some(mac)) = (draft.origin.mac, &draft.node.mac) {
-        let pairs: Vec<&str> = mac.split(':').collect();
-        let fits = pairs.len() == 6
-            && pairs.iter().all(|pair| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        if !fits {
-            findings
-                .at(&rule::INTERFACE, place, format!("`{mac}` is not a hardware address"))
-                .help("write six pairs with colons, `d8:3a:dd:00:11:22`");
+}
+
+/// No two machines carry one mark; who is recognised by it would be two nodes.
+fn marks(context: &Context<'_>, findings: &mut Findings) {
+    let mut first: BTreeMap<&str, (Place, &NodeName)> = BTreeMap::new();
+    for draft in context.nodes.values() {
+        let DraftNode { node, origin } = draft;
+        let mac = node.identity.mac.as_ref().map(MacAddress::as_str).zip(origin.mac);
+        let serial = node.identity.serial.as_ref().map(SerialNumber::as_str).zip(origin.serial);
+        for (mark, place) in mac.into_iter().chain(serial) {
+            if let Some((other_place, other)) = first.insert(mark, (place, &node.name)) {
+                let message = format!("`{mark}` is the mark of two machines");
+                findings
+                    .at(&rule::MACHINE_MARK, place, message)
+                    .related(other_place, format!("also of `{other}`"));
+            }
         }
     }
 }

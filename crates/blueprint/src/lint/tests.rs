@@ -116,6 +116,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("RS222", "admin-user = \"me\"", "admin-user = \"root\""),
     ("RS223", "release = \"13\" }", "release = \"13\", wsl = \"debian-13\" }"),
     ("RS225", "capabilities = [\"docker\"]", "capabilities = [\"docker\"]\nmac = \"d8:3a\""),
+    ("RS227", "capabilities = [\"docker\"]", "capabilities = [\"docker\"]\nserial = \"Default string\""),
     ("RS226", "family = \"debian\"", "family = \"raspberry-pi-os\""),
     ("RS301", "192.168.1.11", "192.168.1.256"),
     ("RS302", "192.168.1.11", "192.168.1.10"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use desired::identity::Identity;
 use desired::{Arch, NodeName};
 
 use super::Capability;
@@ -25,8 +26,8 @@ pub struct Node {
     pub mesh_address: Option<Ipv4Addr>,
     /// The LAN interface, where it has several.
     pub interface: Option<String>,
-    /// Hardware address, lower case with colons.
-    pub mac: Option<String>,
+    /// By what the machine is recognised, besides its host name.
+    pub identity: Identity,
     /// Roles in the order they were merged.
     pub roles: Vec<String>,
     /// The group it was expanded from.

@@ -62,7 +62,7 @@ fn node(name: &str, number: u8, family: OsFamily, capabilities: &[Capability], k
         address: Ipv4Addr::new(192, 168, 7, number),
         mesh_address: Some(Ipv4Addr::new(100, 64, 0, number)),
         interface: None,
-        mac: None,
+        identity: desired::identity::Identity::default(),
         roles: Vec::new(),
         group: None,
         capabilities: capabilities.iter().copied().collect(),

@@ -70,7 +70,7 @@ pub fn node(name: &str, address: &str, arch: Arch, role: K3sRole) -> Node {
         address: address.parse().unwrap(),
         mesh_address: None,
         interface: None,
-        mac: None,
+        identity: desired::identity::Identity::default(),
         roles: Vec::new(),
         group: None,
         capabilities: BTreeSet::new(),

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-use desired::{Arch, NodeName};
+use desired::identity::Identity;
+use desired::{Arch, Invalid, NodeName};
 
 use super::place::{Findings, Place, Placed};
 use super::preset::{Preset, Roles};
 use super::{range, taint};
+use crate::finding::Rule;
 use crate::finding::rules::{network, node as rule, shape};
 use crate::model::{Capability, K3sRole, Kubelet, Node, Os};
 use crate::spec::{At, ClusterSpec, GroupSpec, K3sRoleSpec, NodeSpec, OsFamily, Power};
@@ -22,6 +24,7 @@ pub(crate) struct Origin {
     pub(crate) mesh_address: Option<Place>,
     pub(crate) interface: Option<Place>,
     pub(crate) mac: Option<Place>,
+    pub(crate) serial: Option<Place>,
     pub(crate) protected_disks: Rc<Vec<Placed<String>>>,
     pub(crate) flash_target: Option<Placed<String>>,
     pub(crate) preset: Rc<Preset>,
@@ -92,7 +95,10 @@ fn single(
     };
     node.mesh_address = spec.mesh_address.as_ref().map(|at| address(&at.value, Place::of(at), findings));
     node.interface = spec.interface.as_ref().map(|at| at.value.clone());
-    node.mac = spec.mac.as_ref().map(|at| at.value.to_ascii_lowercase());
+    node.identity = Identity {
+        mac: spec.mac.as_ref().and_then(|at| mark(at, &rule::INTERFACE, findings)),
+        serial: spec.serial.as_ref().and_then(|at| mark(at, &rule::MACHINE_MARK, findings)),
+    };
     node.protected_disks = spec.protected_disks.iter().map(|at| at.value.clone()).collect();
     node.flash_target = spec.flash_target.as_ref().map(|at| at.value.clone());
     let origin = Origin {
@@ -101,6 +107,7 @@ fn single(
         mesh_address: spec.mesh_address.as_ref().map(Place::of),
         interface: spec.interface.as_ref().map(Place::of),
         mac: spec.mac.as_ref().map(Place::of),
+        serial: spec.serial.as_ref().map(Place::of),
         protected_disks: Rc::new(placed_all(&spec.protected_disks)),
         flash_target: spec.flash_target.as_ref().map(|at| Placed::new(at.value.clone(), Place::of(at))),
         preset: common.preset,
@@ -142,6 +149,7 @@ fn group(
             mesh_address: spec.mesh_addresses.as_ref().map(Place::of),
             interface: spec.interface.as_ref().map(Place::of),
             mac: None,
+            serial: None,
             protected_disks: Rc::clone(&disks),
             flash_target: None,
             preset: Rc::clone(&common.preset),
@@ -211,6 +219,21 @@ pub(crate) fn address(text: &str, place: Place, findings: &mut Findings) -> Ipv4
     })
 }
 
+/// A mark that a machine carries from its maker.
+fn mark<T: std::str::FromStr<Err = Invalid>>(
+    at: &At<String>,
+    rule: &'static Rule,
+    findings: &mut Findings,
+) -> Option<T> {
+    match at.value.parse() {
+        Ok(mark) => Some(mark),
+        Err(Invalid { what, value, why }) => {
+            findings.at(rule, Place::of(at), format!("`{value}` is not a {what}: {why}"));
+            None
+        }
+    }
+}
+
 fn incomplete(who: &str, what: &str, place: Place, findings: &mut Findings) {
     findings
         .at(&rule::INCOMPLETE_NODE, place, format!("`{who}` has no `{what}`"))
@@ -265,7 +288,7 @@ fn common(place: Place, mut preset: Preset, findings: &mut Findings) -> Common {
         address: Ipv4Addr::UNSPECIFIED,
         mesh_address: None,
         interface: None,
-        mac: None,
+        identity: Identity::default(),
         roles: preset.roles.clone(),
         group: None,
         capabilities,

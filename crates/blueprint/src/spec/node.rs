@@ -131,6 +131,10 @@ preset! {
         /// Hardware address of that interface, to recognise the machine by.
         #[serde(default)]
         pub mac: Option<At<String>>,
+        /// Serial number that its firmware tells, to recognise the machine by: `/sys/class/dmi/id/product_serial`, on a
+        /// Raspberry Pi `Serial` in `/proc/cpuinfo`.
+        #[serde(default)]
+        pub serial: Option<At<String>>,
         /// Disks that are never written, by their name under `/dev/disk/by-id/`.
         #[serde(default)]
         pub protected_disks: Vec<At<String>>,

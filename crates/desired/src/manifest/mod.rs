@@ -20,7 +20,9 @@ pub use node::NodeDocument;
 pub use path::BundlePath;
 pub use record::{Fault, FileRecord};
 
-use crate::resource::Want;
+use crate::artifact::Pinned;
+use crate::identity::Identity;
+use crate::resource::{Resource, Want};
 use crate::types::{Arch, ArtifactName, ClusterName, Mode, NodeName};
 
 /// The version of the layout and of the manifest's keys; a node refuses every other.
@@ -31,6 +33,8 @@ pub const FOLDER: &str = "rootstock";
 pub const MANIFEST: &str = "manifest.json";
 /// The node's program.
 pub const PROGRAM: &str = "bootstrap";
+/// Where a node has its program, in everybody's `PATH`.
+pub const INSTALLED: &str = "/usr/local/bin/bootstrap";
 /// What a node's resources are called in its folder.
 pub const RESOURCES: &str = "resources.json";
 
@@ -49,6 +53,9 @@ pub struct BundleManifest {
     pub tool_version: String,
     /// The nodes that can join from it.
     pub nodes: BTreeSet<NodeName>,
+    /// By what machines are recognised as these nodes, besides their host names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub identities: BTreeMap<NodeName, Identity>,
     /// Every file but the manifest itself.
     pub files: BTreeMap<BundlePath, FileRecord>,
     /// What the node fetches, by artifact and file.
@@ -125,6 +132,9 @@ impl BundleManifest {
         {
             return fault(format!("node {node} has no {RESOURCES}"));
         }
+        if let Some(node) = self.identities.keys().find(|node| !self.nodes.contains(*node)) {
+            return fault(format!("{node} is described, but is no node of this bundle"));
+        }
         for path in self.files.keys() {
             if let Some(why) = self.misplaced(path) {
                 return fault(format!("{path} {why}"));
@@ -186,6 +196,20 @@ impl BundleManifest {
             (None, None) => return Some(format!("{path} is neither in the bundle nor deferred")),
         };
         (!agrees).then(|| format!("{path} has another digest in the resources than in the manifest"))
+    }
+
+    /// The node's own program as a resource, so that a node can be looked at and left after its bundle is gone; none
+    /// where the manifest was not checked.
+    #[must_use]
+    pub fn program(&self) -> Option<Resource> {
+        let record = self.files.get(&BundlePath::program())?;
+        Some(Resource::new(Want::Artifact {
+            path: INSTALLED.parse().ok()?,
+            mode: Mode::EXECUTABLE,
+            artifact: PROGRAM.parse().ok()?,
+            file: PROGRAM.to_owned(),
+            pinned: Pinned::File { digest: record.digest.clone(), size: Some(record.size) },
+        }))
     }
 
     /// Every difference to the files that were found, in path order.

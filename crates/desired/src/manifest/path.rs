@@ -29,6 +29,10 @@ impl BundlePath {
     /// # Errors
     /// If `file` is empty, climbs or holds control characters.
     pub fn artifact(artifact: &ArtifactName, file: &str) -> Result<Self, Invalid> {
+        // The node's program is installed as artifacts are, and lies beside the manifest.
+        if (artifact.as_str(), file) == (PROGRAM, PROGRAM) {
+            return Ok(Self::program());
+        }
         if file.contains('/') {
             return Err(Invalid::new("artifact file name", file, "it holds a `/`"));
         }

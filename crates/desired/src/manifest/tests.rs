@@ -1,5 +1,6 @@
 use super::*;
 use crate::artifact::Pinned;
+use crate::identity::Identity;
 use crate::types::{ByteSize, Digest};
 
 fn manifest() -> BundleManifest {
@@ -19,6 +20,10 @@ fn manifest() -> BundleManifest {
             (BundlePath::resources(&node), record("[]", Mode::PUBLIC)),
             ("artifacts/mise/mise".parse().unwrap(), record("mise", Mode::EXECUTABLE)),
         ]),
+        identities: BTreeMap::from([(
+            node.clone(),
+            Identity { mac: "d8:3a:dd:00:11:22".parse().ok(), serial: None },
+        )]),
         nodes: BTreeSet::from([node]),
         deferred: vec![Deferred {
             artifact: "k3s".parse().unwrap(),
@@ -59,6 +64,8 @@ fn a_cut_or_edited_manifest_is_refused() {
         ("artifacts/mise/mise", "/etc/passwd", "relative"),
         ("artifacts/mise/mise", "surprise", "has no place"),
         ("nodes/rpi-01/", "nodes/rpi-02/", "rpi-01 has no"),
+        ("\"rpi-01\": {\n      \"mac", "\"rpi-09\": {\n      \"mac", "rpi-09 is described"),
+        ("\"mac\": \"d8:", "\"mac\": \"zz:", "six pairs"),
         ("\"rpi-01\"\n", "\"rpi-01\", \"rpi-02\"\n", "rpi-02 has no"),
         ("\"path\": \"artifacts/k3s/", "\"path\": \"artifacts/mise/", "not its own"),
         ("  \"arch\"", "   \"arch\"", "not in the form"),
@@ -114,6 +121,14 @@ fn resources_get_the_bytes_they_were_pinned_to() {
     assert_eq!(manifest.lacks(&out_of("tgz")), None);
     assert_eq!(manifest.lacks(&out_of("evil")), other);
     assert_eq!(manifest.lacks(&want("k3s", "k3s-arm64", "k3s")), other);
+}
+
+#[test]
+fn the_program_is_a_resource_like_any_other() {
+    let manifest = manifest();
+    let program = manifest.program().unwrap();
+    assert_eq!(program.id.as_str(), "artifact:/usr/local/bin/bootstrap");
+    assert_eq!(manifest.lacks(&program.want), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod arch;
 mod digest;
+mod hardware;
 mod name;
 mod path;
 mod secret;
@@ -12,6 +13,7 @@ mod size;
 
 pub use arch::Arch;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
+pub use hardware::{MacAddress, SerialNumber};
 pub use name::{ArtifactName, ClusterName, NodeName, UnitName};
 pub use path::AbsPath;
 pub use secret::SecretReference;

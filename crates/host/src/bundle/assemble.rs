@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use desired::identity::Identity;
 use desired::manifest::{BundleManifest, BundlePath, Deferred, FORMAT, FileRecord, MANIFEST, NodeDocument};
 use desired::order::order;
 use desired::resource::Resource;
@@ -43,6 +44,8 @@ pub struct Contents {
     pub program: Program,
     /// What each node shall be: those of that arch that run Linux.
     pub nodes: BTreeMap<NodeName, Vec<Resource>>,
+    /// By what machines are recognised as these nodes, besides their host names.
+    pub identities: BTreeMap<NodeName, Identity>,
     /// Artifacts that are packed.
     pub artifacts: Vec<Included>,
     /// Artifacts the nodes fetch.
@@ -100,6 +103,7 @@ fn lay_out(contents: &Contents) -> Result<(BundleManifest, Vec<Entry>), BundleEr
         arch: *arch,
         tool_version: contents.tool_version.clone(),
         nodes: contents.nodes.keys().cloned().collect(),
+        identities: contents.identities.clone(),
         files: layout.records,
         deferred,
     };

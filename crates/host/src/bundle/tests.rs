@@ -40,6 +40,7 @@ fn contents(folder: &Path) -> Contents {
         tool_version: "0.1.0".to_owned(),
         program,
         nodes: BTreeMap::from([(name("rpi-01"), vec![Resource::new(artifact), Resource::new(file)])]),
+        identities: BTreeMap::new(),
         artifacts: vec![Included {
             artifact: "mise".parse().unwrap(),
             file: "mise".to_owned(),

@@ -9,6 +9,7 @@ mod history;
 mod key;
 mod lock;
 mod record;
+mod remembered;
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -22,6 +23,7 @@ pub use history::{History, Story};
 pub(crate) use key::Key;
 pub use lock::{Holder, RunLock};
 pub use record::{After, Before, Header, More, PlaceBefore, Record, Run, Sealed, State, Step};
+pub use remembered::Remembered;
 
 use crate::root::{Ownership, Root};
 

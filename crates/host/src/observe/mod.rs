@@ -8,6 +8,7 @@ pub(crate) mod artifact;
 mod block;
 mod entry;
 mod hostname;
+mod identity;
 mod kernel_module;
 pub(crate) mod packages;
 pub(crate) mod run;
@@ -22,6 +23,7 @@ use desired::observed::Observed;
 use desired::resource::{Resource, ResourceId, Want};
 
 pub use hostname::hostname;
+pub use identity::traces;
 pub(crate) use kernel_module::is_at_boot as is_module_at_boot;
 
 use crate::journal::History;

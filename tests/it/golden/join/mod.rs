@@ -1,8 +1,10 @@
 //! `bootstrap join` and `leave` as a person runs them, on a node that is a folder: twice, changed by others, cut off.
 
+mod afterwards;
 mod cut_off;
 mod faults;
 mod others;
+mod which;
 
 use anyhow::{Context as _, ensure};
 use desired::resource::{Resource, Want};
@@ -19,7 +21,10 @@ pub fn trials() -> Vec<Trial> {
         golden("join::a_node_of_a_real_profile_converges", real_profile),
         golden("join::only_takes_what_is_named_and_what_it_needs", only),
     ];
-    [own, cut_off::trials(), faults::trials(), others::trials()].into_iter().flatten().collect()
+    [own, afterwards::trials(), cut_off::trials(), faults::trials(), others::trials(), which::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A trial that needs nothing.

@@ -143,7 +143,8 @@ impl Job<'_> {
 
     fn contents(&self, program: &Program, resources: &BTreeMap<NodeName, Vec<Resource>>) -> Contents {
         let arch: Arch = program.arch;
-        let nodes = self.model.linux_nodes().filter(|node| node.arch == arch);
+        let nodes: Vec<&Node> = self.model.linux_nodes().filter(|node| node.arch == arch).collect();
+        let identities = nodes.iter().map(|node| (node.name.clone(), node.identity.clone()));
         let (mut artifacts, mut deferred) = (Vec::new(), Vec::new());
         for artifact in self.artifacts.iter().filter(|artifact| artifact.row.arch == arch) {
             match &artifact.supply {
@@ -155,7 +156,8 @@ impl Job<'_> {
             cluster: self.model.name.clone(),
             tool_version: TOOL_VERSION.to_owned(),
             program: program.clone(),
-            nodes: nodes.map(|node| (node.name.clone(), resources[&node.name].clone())).collect(),
+            identities: identities.filter(|(_, identity)| !identity.is_empty()).collect(),
+            nodes: nodes.iter().map(|node| (node.name.clone(), resources[&node.name].clone())).collect(),
             artifacts,
             deferred,
         }

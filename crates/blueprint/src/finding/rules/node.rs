@@ -185,4 +185,11 @@ rules! {
         fix: "Write the board, or the family that the machine really runs.",
         source: "PEERS 7.1 (arch vs image)"
     }
+    MACHINE_MARK Error "RS227" "machine-mark" {
+        title: "A serial number is one machine's alone",
+        why: "A machine is recognised by it; a text that every machine carries, or one written twice, would make two nodes of one.",
+        bad: "serial = \"To Be Filled By O.E.M.\"",
+        fix: "Write what /sys/class/dmi/id/product_serial or the Serial line of /proc/cpuinfo says, or leave the key out.",
+        source: "FIELD K8, P14"
+    }
 }
