@@ -8,7 +8,7 @@ use desired::artifact::Pinned;
 use desired::identity::Identity;
 use desired::manifest::{BundlePath, Deferred, DeferredSource};
 use desired::order::order;
-use desired::resource::{Owner, Resource, SecretPart, Want};
+use desired::resource::{KernelFact, Owner, Resource, SecretPart, Want};
 use desired::{Arch, ByteSize, Digest, Mode, NodeName};
 use host::archive::Options;
 use host::bundle::{Contents, Included};
@@ -300,6 +300,7 @@ fn fresh(root: &Path) -> anyhow::Result<()> {
     put("etc/motd", "welcome\n", 0o664)?;
     put("etc/edited.conf", "somebody's\n", 0o600)?;
     put("boot/firmware/config.txt", "[all]\narm_64bit=1\n", 0o755)?;
+    put("boot/firmware/cmdline.txt", "console=tty1 root=PARTUUID=1-02 rootwait quiet\n", 0o755)?;
     put("var/lib/dpkg/status", "Package: nfs-common\nStatus: install ok installed\n", 0o644)?;
     put("usr/bin/true", "#!/bin/sh\n", 0o755)?;
     symlink("/run/motd", root.join("etc/linked"))?;
@@ -358,6 +359,7 @@ pub fn resources() -> Vec<Resource> {
         block("/etc/hosts", "cluster", "192.168.1.10 pc\n"),
         block("/etc/hosts", "mesh", "100.64.0.1 pc.mesh\n"),
         block("/etc/exports", "shares", "/srv 192.168.1.0/24(ro)\n"),
+        memory_cgroup(),
         artifact("/usr/local/bin/tool"),
         Resource::new(Want::Packages {
             manager: desired::resource::PackageManager::Apt,
@@ -370,6 +372,19 @@ pub fn resources() -> Vec<Resource> {
         }),
     ];
     order(&all).expect("they have an order").into_iter().cloned().collect()
+}
+
+/// The words by which a Raspberry Pi has a memory cgroup.
+///
+/// # Panics
+/// Never: its path is legal.
+#[must_use]
+pub fn memory_cgroup() -> Resource {
+    Resource::new(Want::ManagedLine {
+        path: "/boot/firmware/cmdline.txt".parse().expect("a legal path"),
+        words: ["cgroup_memory=1", "cgroup_enable=memory"].map(str::to_owned).into(),
+        unless: Some(KernelFact::MemoryCgroup),
+    })
 }
 
 /// The artifact of the bundle, at `path`.

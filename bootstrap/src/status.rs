@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use desired::change::{Action, Change};
+use desired::observed::Observed;
 use desired::preflight::{Mark, judge_clock};
 use desired::resource::{Resource, Want};
 use desired::{AbsPath, NodeName, UnitName};
@@ -54,13 +56,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .iter()
             .map(|(path, state)| json!({ "path": path, "type": state.as_ref().ok(), "why": state.as_ref().err() }))
             .collect();
+        let restart: Vec<_> =
+            plan.changes().iter().filter(|change| waits(change)).map(|change| &change.id).collect();
         let joined = joined.map(|(version, bundle, is_this)| {
             json!({ "version": version, "bundle": bundle, "is-this-bundle": is_this })
         });
         let value = json!({
             "format": 1, "cluster": cluster, "node": node, "converged": plan.is_empty(), "pending": pending,
             "counts": plan.counts(), "bundle": digest, "last-join": joined, "units": units,
-            "mounts": mounts, "clock": clock, "millidegrees": heat, "throttling": power,
+            "restart-for": restart, "mounts": mounts, "clock": clock, "millidegrees": heat, "throttling": power,
         });
         answer(&format!("{value:#}\n"))?;
     } else {
@@ -72,6 +76,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
             ),
             ("last join", joined.map_or_else(|| "never".to_owned(), last_join)),
         ];
+        rows.extend(
+            plan.changes()
+                .iter()
+                .filter(|change| waits(change))
+                .map(|change| ("restart", format!("needed for {}", change.id))),
+        );
         rows.extend(units.iter().map(|(unit, state)| ("unit", format!("{unit} is {state}"))));
         rows.extend(mounts.iter().map(|(path, state)| ("share", share(path, state))));
         rows.extend(clock.map(|clock| ("clock", clock.evidence)));
@@ -82,6 +92,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         answer(&lines)?;
     }
     Ok(if plan.is_empty() { Code::Done } else { Code::Pending })
+}
+
+/// Whether it is written and waits for the machine's next start.
+fn waits(change: &Change) -> bool {
+    change.action == Action::Left && change.why.as_deref() == Some(Observed::RESTART)
 }
 
 fn last_join((version, bundle, is_this): (String, Option<String>, bool)) -> String {

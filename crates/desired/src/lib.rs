@@ -11,6 +11,7 @@ pub mod cluster_manifest;
 pub mod diagnosis;
 pub mod fileset;
 pub mod identity;
+pub mod kernel_line;
 pub mod manifest;
 pub mod observed;
 pub mod order;

@@ -100,6 +100,26 @@ pub enum Block {
     },
 }
 
+/// Our words in the kernel's command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// What they are for holds without them.
+    Needless,
+    /// The file was read.
+    Read {
+        /// The words it lacks.
+        missing: Vec<String>,
+        /// The words the running kernel was started without.
+        waiting: Answer<Vec<String>>,
+    },
+    /// It is not there, can't be read, or makes no sense.
+    Unknown {
+        /// Why, as a clause.
+        why: String,
+    },
+}
+
 /// What was seen of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -152,6 +172,13 @@ pub enum Observed {
     ManagedBlock {
         /// What the file holds.
         block: Block,
+        /// It was changed since the machine started, which reads it only then.
+        waits: bool,
+    },
+    /// A line.
+    ManagedLine {
+        /// What the file and the running kernel hold.
+        line: Line,
     },
     /// An artifact.
     Artifact {
@@ -186,6 +213,8 @@ pub enum Observed {
 impl Observed {
     /// Why labels and taints are not seen on the node itself.
     pub const NODE_METADATA: &str = "labels and taints are held by the API server, so a server sets them";
+    /// Why what is written has no effect yet.
+    pub const RESTART: &str = "it takes effect when the machine starts again";
     /// Why a command's need is not known.
     pub const RUN: &str = "its probe is run at join";
 
@@ -207,7 +236,10 @@ impl Observed {
             Want::SecretFile { .. } => {
                 Self::SecretFile { entry, wanted: Answer::unknown("secrets are read on the node") }
             }
-            Want::ManagedBlock { .. } => Self::ManagedBlock { block: Block::NoFile },
+            Want::ManagedBlock { .. } => Self::ManagedBlock { block: Block::NoFile, waits: false },
+            Want::ManagedLine { words, .. } => Self::ManagedLine {
+                line: Line::Read { missing: words.clone(), waiting: Answer::later(Self::RESTART) },
+            },
             Want::Artifact { .. } => Self::Artifact { entry, taken_out: Answer::Known(None) },
             Want::Unit { .. } => Self::Unit {
                 enabled: false,

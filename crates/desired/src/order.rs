@@ -99,7 +99,7 @@ const fn rank(want: &Want) -> u8 {
         Want::Directory { .. } => 4,
         Want::SecretFile { .. } => 5,
         Want::File { .. } => 6,
-        Want::ManagedBlock { .. } => 7,
+        Want::ManagedBlock { .. } | Want::ManagedLine { .. } => 7,
         Want::Artifact { .. } => 8,
         Want::Run { .. } => 9,
         Want::Unit { .. } => 10,
@@ -219,6 +219,7 @@ const fn path_of(want: &Want) -> Option<&AbsPath> {
         | Want::File { path, .. }
         | Want::SecretFile { path, .. }
         | Want::ManagedBlock { path, .. }
+        | Want::ManagedLine { path, .. }
         | Want::Artifact { path, .. } => Some(path),
         _ => None,
     }

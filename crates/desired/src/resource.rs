@@ -84,6 +84,14 @@ pub enum PackageManager {
     Dnf,
 }
 
+/// Something the kernel can do, whoever asked it to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelFact {
+    /// It counts and limits memory by group, which k3s needs (FIELD K1).
+    MemoryCgroup,
+}
+
 /// A piece of a secret file: text as it stands, or a secret put in on the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -164,6 +172,17 @@ pub enum Want {
         /// The lines between the markers, each ended by a newline.
         content: String,
     },
+    /// Words on the kernel's command line, in its one-line file; all other words are kept. They take effect when the
+    /// machine starts.
+    ManagedLine {
+        /// The file.
+        path: AbsPath,
+        /// The words, in the order they shall stand.
+        words: Vec<String>,
+        /// Where this holds without them, they are not put in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unless: Option<KernelFact>,
+    },
     /// A pinned third-party program or data file.
     Artifact {
         /// Where it is installed.
@@ -230,6 +249,7 @@ impl Want {
             Self::File { .. } => "file",
             Self::SecretFile { .. } => "secret-file",
             Self::ManagedBlock { .. } => "managed-block",
+            Self::ManagedLine { .. } => "managed-line",
             Self::Artifact { .. } => "artifact",
             Self::Unit { .. } => "unit",
             Self::NodeMetadata { .. } => "node-metadata",
@@ -247,6 +267,7 @@ impl Want {
             Self::Directory { path, .. }
             | Self::File { path, .. }
             | Self::SecretFile { path, .. }
+            | Self::ManagedLine { path, .. }
             | Self::Artifact { path, .. } => path.to_string(),
             Self::ManagedBlock { path, name, .. } => format!("{path}#{name}"),
             Self::Unit { name, .. } => name.to_string(),

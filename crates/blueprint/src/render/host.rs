@@ -1,13 +1,12 @@
 //! Host identity: the name, who else is in the cluster, time, kernel modules and settings, packages.
 //!
 //! In: a node and its cluster. Out: resources; nothing on Windows and macOS, whose tools bring their own ways.
-//! The kernel's command line is one line that others write too, which no resource expresses: the card's seed and the
-//! join scripts see to the memory cgroup (FIELD K1-K4).
+//! The kernel's command line is one line that others write too: words of ours are put among theirs (FIELD K1-K4).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use desired::resource::{Owner, Resource, Want};
+use desired::resource::{KernelFact, Owner, Resource, Want};
 use desired::{AbsPath, Mode, NodeName};
 
 use super::RenderError;
@@ -47,6 +46,7 @@ pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resourc
         all.extend(time_sync()?);
     }
     all.extend(page_size(node)?);
+    all.extend(memory_cgroup(node)?);
     Ok(all)
 }
 
@@ -140,14 +140,37 @@ fn page_size(node: &Node) -> Result<Option<Resource>, RenderError> {
     if node.board != Some(Board::Rpi5) || node.page_size != Some(PageSize::FourKib) {
         return Ok(None);
     }
-    // Up to Bullseye the boot partition was mounted at /boot itself (FIELD K3).
-    let old = node.os.family != OsFamily::Ubuntu && packages::major(&node.os) < 12;
     Ok(Some(Resource::new(Want::ManagedBlock {
-        path: path(if old { "/boot/config.txt" } else { "/boot/firmware/config.txt" })?,
+        path: path(&format!("{}/config.txt", boot_folder(node)))?,
         name: "page-size".to_owned(),
         comment: "#".to_owned(),
         // The block may stand anywhere: it opens its own section and closes it again.
         content: "[pi5]\nkernel=kernel8.img\n[all]\n".to_owned(),
+    })))
+}
+
+/// Where the boot partition is mounted: up to Bullseye at /boot itself (FIELD K3).
+fn boot_folder(node: &Node) -> &'static str {
+    let is_old = node.os.family != OsFamily::Ubuntu && packages::major(&node.os) < 12;
+    if is_old { "/boot" } else { "/boot/firmware" }
+}
+
+/// The memory cgroup, which a Raspberry Pi's firmware turns off and k3s needs; takes a reboot. Both words, since older
+/// kernels know the first alone (FIELD K1).
+///
+/// # Errors
+/// Never: its paths are legal.
+pub(super) fn memory_cgroup(node: &Node) -> Result<Option<Resource>, RenderError> {
+    if !matches!(node.board, Some(Board::Rpi4 | Board::Rpi5)) || node.k3s.is_none() {
+        return Ok(None);
+    }
+    // Ubuntu's boot partition has two sets of files since 25.10, and starts from this one (FIELD K3).
+    let has_sets = node.os.family == OsFamily::Ubuntu && packages::major(&node.os) >= 26;
+    let set = if has_sets { "/current" } else { "" };
+    Ok(Some(Resource::new(Want::ManagedLine {
+        path: path(&format!("{}{set}/cmdline.txt", boot_folder(node)))?,
+        words: ["cgroup_memory=1", "cgroup_enable=memory"].map(str::to_owned).into(),
+        unless: Some(KernelFact::MemoryCgroup),
     })))
 }
 
@@ -209,6 +232,21 @@ mod tests {
             content(&of(&model, "pi-1"), "managed-block:/boot/firmware/config.txt#page-size"),
             Some("[pi5]\nkernel=kernel8.img\n[all]\n")
         );
+    }
+
+    /// FIELD K1, K3: where firmware turns the memory cgroup off and something needs it, and nowhere else.
+    #[test]
+    fn a_raspberry_pi_in_k3s_is_given_its_memory_cgroup() {
+        let mut model = testing::model();
+        let line = |model: &Model| {
+            let all = of(model, "pi-1");
+            all.into_iter().find(|resource| matches!(resource.want, Want::ManagedLine { .. }))
+        };
+        assert_eq!(line(&model).unwrap().id.as_str(), "managed-line:/boot/firmware/cmdline.txt");
+        model.nodes.get_mut("pi-1").unwrap().os.release = "11".to_owned();
+        assert_eq!(line(&model).unwrap().id.as_str(), "managed-line:/boot/cmdline.txt");
+        model.nodes.get_mut("pi-1").unwrap().k3s = None;
+        assert_eq!(line(&model), None);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::artifact::TakenOut;
+use crate::observed::{Access, Block, Line};
 use crate::resource::{PackageManager, SecretPart};
+use crate::types::Mode;
 
 fn access(bits: u32) -> Access {
     Access { bits, user: "root".to_owned(), group: "root".to_owned() }
@@ -113,7 +116,7 @@ fn blocks() {
         lines: text.lines().count(),
     };
     let check = |content: &str, block, action, summary: &str| {
-        expect(&want(content), Observed::ManagedBlock { block }, action, summary);
+        expect(&want(content), Observed::ManagedBlock { block, waits: false }, action, summary);
     };
     check("a\n", Block::NoFile, Action::Create, "block in a new file, 1 line");
     check("a\nb\n", Block::Missing, Action::Create, "block 2 lines");
@@ -192,4 +195,25 @@ fn the_small_kinds() {
     expect(&run, needed(true), Action::Create, "run x");
     expect(&run, needed(false), Action::None, "");
     expect(&run, installed(&[]), Action::Unknown, "it was observed as another kind of resource");
+}
+
+/// FIELD K1: written and without effect until the machine starts again, which no run of ours brings about.
+#[test]
+fn words_that_wait_for_a_restart_keep_no_plan_open() {
+    let words = ["a=1".to_owned(), "b=2".to_owned()];
+    let path = "/boot/firmware/cmdline.txt".parse().unwrap();
+    let want = Want::ManagedLine { path, words: words.clone().into(), unless: None };
+    let read = |missing: &[&str], waiting| Line::Read {
+        missing: missing.iter().map(|word| (*word).to_owned()).collect(),
+        waiting,
+    };
+    for (line, action, summary) in [
+        (Line::Needless, Action::None, ""),
+        (read(&[], Answer::Known(Vec::new())), Action::None, ""),
+        (read(&["b=2"], Answer::Known(words.clone().into())), Action::Update, "words b=2"),
+        (read(&[], Answer::Known(words.clone().into())), Action::Left, Observed::RESTART),
+        (Line::Unknown { why: "it is not there".to_owned() }, Action::Unknown, "it is not there"),
+    ] {
+        expect(&want, Observed::ManagedLine { line }, action, summary);
+    }
 }

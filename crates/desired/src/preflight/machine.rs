@@ -61,7 +61,7 @@ pub const fn is_sane(now: u64) -> bool {
     now >= EARLIEST
 }
 
-pub(super) fn memory_cgroup(facts: &Facts) -> Result<Verdict, Verdict> {
+pub(super) fn memory_cgroup(needs: &Needs, facts: &Facts) -> Result<Verdict, Verdict> {
     const CHECK: Check = Check::MemoryCgroup;
     let cgroup = known(&facts.cgroup, CHECK, "K1")?;
     if has_word(cgroup.controllers.as_deref(), "memory") {
@@ -72,6 +72,12 @@ pub(super) fn memory_cgroup(facts: &Facts) -> Result<Verdict, Verdict> {
     }
     let reason = "k3s stops with \"failed to find memory cgroup\"";
     let (evidence, field, fix) = lacking(cgroup);
+    // Several lines in the file are a person's to repair; all else join does itself.
+    if needs.kernel_words.contains("cgroup_enable=memory") && cgroup.file.is_some() && field != "K2" {
+        let reason = "k3s can't run before the machine has started with it";
+        let fix = "join puts it into the kernel's command line; reboot afterwards, k3s starts by itself then";
+        return Ok(Verdict::warning(CHECK, field, evidence).because(reason, fix));
+    }
     Ok(Verdict::refuse(CHECK, field, evidence).because(reason, fix))
 }
 

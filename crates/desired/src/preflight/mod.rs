@@ -195,7 +195,7 @@ pub fn judge(needs: &Needs, facts: &Facts) -> Vec<Verdict> {
     ];
     if let Some(k3s) = &needs.k3s {
         verdicts.extend([
-            verdict(machine::memory_cgroup(facts)),
+            verdict(machine::memory_cgroup(needs, facts)),
             verdict(network::default_route(facts)),
             verdict(network::interface(k3s, facts)),
             verdict(k3s::token(k3s, facts)),

@@ -24,6 +24,8 @@ pub struct Needs {
     pub hostname: Option<NodeName>,
     /// Its part in k3s.
     pub k3s: Option<K3sNeeds>,
+    /// Words that will be put on the kernel's command line.
+    pub kernel_words: BTreeSet<String>,
     /// Packages it gets.
     pub packages: BTreeSet<String>,
     /// Files that will be written, with their sizes in bytes as far as they are known.
@@ -92,6 +94,10 @@ impl Needs {
                     Some((path, content.len() as u64))
                 }
                 Want::Artifact { path, pinned, .. } => Some((path, pinned.size().map_or(0, |size| size.0))),
+                Want::ManagedLine { words, .. } => {
+                    needs.kernel_words.extend(words.iter().cloned());
+                    None
+                }
                 Want::Hostname { name } => {
                     needs.hostname = Some(name.clone());
                     None

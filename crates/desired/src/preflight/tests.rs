@@ -169,6 +169,10 @@ const WARNINGS: &[(Check, Harm)] = &[
         f.hostname = Answer::Known(Some("raspberrypi".to_owned()));
     }),
     (Check::PageSize, |_, f| f.page_size = Answer::Known(16_384)),
+    (Check::MemoryCgroup, |n, f| {
+        n.kernel_words.insert("cgroup_enable=memory".to_owned());
+        f.cgroup = cgroup("root=/dev/sda1\n", "");
+    }),
     (Check::Clock, |_, f| {
         let now = machine::EARLIEST;
         f.clock = Answer::Known(Clock { now, is_synchronised: Some(false) });

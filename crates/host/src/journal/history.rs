@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use desired::resource::{Resource, ResourceId, Want};
 use desired::{AbsPath, Digest};
 
-use super::record::{After, Before, Header, Record, Run, State, Step};
+use super::record::{After, Before, Header, More, Record, Run, State, Step};
 use super::{FORMAT, JournalError, path};
 use crate::root::Root;
 
@@ -139,8 +139,14 @@ impl History {
                 if story.first.place.is_none() {
                     story.first.place = before.place;
                 }
-                if story.first.more.is_none() {
-                    story.first.more = before.more;
+                match (&mut story.first.more, before.more) {
+                    (first @ None, more) => *first = more,
+                    (Some(More::Line { words }), Some(More::Line { words: more })) => {
+                        words.extend(more);
+                        words.sort();
+                        words.dedup();
+                    }
+                    _ => {}
                 }
                 story.folders.extend(folders);
                 story.folders.sort();

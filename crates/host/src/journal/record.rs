@@ -138,6 +138,11 @@ pub enum More {
         /// Its name.
         name: String,
     },
+    /// Words in the kernel's command line.
+    Line {
+        /// Those that were not there before.
+        words: Vec<String>,
+    },
     /// The kernel's host name.
     Hostname {
         /// The name.
@@ -193,6 +198,9 @@ pub struct After {
     /// The content of a file with secrets, in a form that tells nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Sealed>,
+    /// Which start of the machine it was changed under, for what is read at the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
     /// Packages that were not there before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub installed: Vec<String>,

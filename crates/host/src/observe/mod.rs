@@ -10,6 +10,7 @@ mod entry;
 mod hostname;
 mod identity;
 mod kernel_module;
+mod line;
 pub(crate) mod packages;
 pub(crate) mod run;
 pub(crate) mod secret_file;
@@ -25,6 +26,7 @@ use desired::resource::{Resource, ResourceId, Want};
 pub use hostname::hostname;
 pub use identity::traces;
 pub(crate) use kernel_module::is_at_boot as is_module_at_boot;
+pub(crate) use line::awaited;
 
 use crate::journal::History;
 use crate::root::{Accounts, Root};
@@ -35,11 +37,22 @@ const NOT_LIVE: &str = "it takes effect when the node starts";
 /// Looks at every resource.
 #[must_use]
 pub fn all(root: &Root, resources: &[Resource], history: &History) -> BTreeMap<ResourceId, Observed> {
+    each(root, resources, history, &awaited(root, resources))
+}
+
+/// The same; `awaited` is what waits for the machine's next start.
+fn each(
+    root: &Root,
+    resources: &[Resource],
+    history: &History,
+    awaited: &BTreeSet<ResourceId>,
+) -> BTreeMap<ResourceId, Observed> {
     let mut observer = Observer {
         root,
         history,
         accounts: Accounts::read(root),
         units: unit::Running::ask(root, resources),
+        awaited: awaited.clone(),
         coming: resources.iter().filter_map(file_of).collect(),
         sysctl: None,
         modules: None,
@@ -48,10 +61,26 @@ pub fn all(root: &Root, resources: &[Resource], history: &History) -> BTreeMap<R
     resources.iter().map(|resource| (resource.id.clone(), observer.one(resource))).collect()
 }
 
-/// Looks at one resource of `resources`.
+/// Looks at one resource; `awaited` are those that wait for the machine's next start.
 #[must_use]
-pub fn one(root: &Root, resource: &Resource, history: &History) -> Option<Observed> {
-    all(root, std::slice::from_ref(resource), history).remove(&resource.id)
+pub(crate) fn one(
+    root: &Root,
+    resource: &Resource,
+    history: &History,
+    awaited: &BTreeSet<ResourceId>,
+) -> Option<Observed> {
+    each(root, std::slice::from_ref(resource), history, awaited).remove(&resource.id)
+}
+
+/// Whether the file `path` is read when the machine starts and never again.
+pub(crate) fn is_read_at_start(path: &AbsPath) -> bool {
+    path.as_str().starts_with("/boot/")
+}
+
+/// The name of this start of the machine, where it has started.
+pub(crate) fn this_start(root: &Root) -> Option<String> {
+    let text = root.read_text("/proc/sys/kernel/random/boot_id").ok()??;
+    Some(text.trim().to_owned())
 }
 
 /// The file that a resource makes, for units that are made in the same run.
@@ -68,6 +97,7 @@ struct Observer<'a> {
     history: &'a History,
     accounts: Accounts,
     units: unit::Running,
+    awaited: BTreeSet<ResourceId>,
     coming: BTreeSet<&'a AbsPath>,
     sysctl: Option<BTreeMap<String, String>>,
     modules: Option<kernel_module::Modules>,
@@ -109,10 +139,21 @@ impl Observer<'_> {
                 Observed::SecretFile { entry, wanted }
             }
             Want::ManagedBlock { path, name, comment, .. } => {
-                Observed::ManagedBlock { block: block::observe(root, path, comment, name) }
+                let start =
+                    self.history.of(&resource.id).and_then(|story| story.afters.last()?.start.clone());
+                let waits = start.is_some() && start == this_start(root);
+                Observed::ManagedBlock { block: block::observe(root, path, comment, name), waits }
+            }
+            Want::ManagedLine { path, words, unless } => {
+                Observed::ManagedLine { line: line::observe(root, path, words, *unless) }
             }
             Want::Unit { name, .. } => {
-                self.units.observe(root, name, &self.coming, self.history.outdated(resource))
+                let outdated = self.history.outdated(resource);
+                let seen = self.units.observe(root, name, &self.coming, outdated);
+                match resource.after.intersection(&self.awaited).next() {
+                    Some(line) => unit::waiting(seen, line),
+                    None => seen,
+                }
             }
             Want::NodeMetadata { .. } => Observed::Elsewhere { why: Observed::NODE_METADATA.to_owned() },
             Want::Run { unless, .. } => run::observe(root, unless),

@@ -78,6 +78,17 @@ impl Running {
     }
 }
 
+/// A unit that is not started before the machine has started again: what it needs has no effect until then.
+pub(super) fn waiting(seen: Observed, line: &ResourceId) -> Observed {
+    match seen {
+        Observed::Unit { enabled, masked, active: Answer::Known(false), outdated } => {
+            let why = format!("it starts with the machine, which has to start again for {line}");
+            Observed::Unit { enabled, masked, active: Answer::later(why), outdated }
+        }
+        seen => seen,
+    }
+}
+
 /// Whether there is such a unit, or a template of it, or will be.
 fn is_there(root: &Root, unit: &UnitName, coming: &BTreeSet<&AbsPath>) -> bool {
     let template = unit.as_str().split_once('@').and_then(|(stem, rest)| {

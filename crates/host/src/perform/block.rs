@@ -8,7 +8,8 @@ use desired::resource::ResourceId;
 
 use super::content::after;
 use super::{PerformError, Performer, place};
-use crate::journal::{Before, More, State};
+use crate::journal::{After, Before, More, State};
+use crate::observe;
 use crate::root::Ownership;
 
 impl Performer<'_> {
@@ -35,7 +36,8 @@ impl Performer<'_> {
         };
         let more = More::Block { comment: comment.to_owned(), name: name.to_owned() };
         let journaled = Before { place: Some(before.clone()), more: Some(more) };
-        let intended = after(ownership, &new);
+        let start = observe::this_start(self.root).filter(|_| observe::is_read_at_start(path));
+        let intended = After { start, ..after(ownership, &new) };
         self.change(id, journaled, Some(intended.clone()), |this| {
             place::write(this.root, &before, ownership, |file| Ok(file.write_all(&new)?))?;
             Ok(intended)

@@ -12,6 +12,7 @@ mod error;
 mod fetch;
 mod hostname;
 mod kernel_module;
+mod line;
 mod packages;
 mod place;
 mod run;
@@ -62,6 +63,8 @@ pub struct Performer<'a> {
     accounts: Accounts,
     /// Standard input, once it was read: it can be read only once.
     stdin: Option<Secret>,
+    /// Resources whose effect waits for the machine's next start, and what comes after them with it.
+    awaited: BTreeSet<ResourceId>,
     /// systemd has read its units again in this run.
     reloaded: bool,
 }
@@ -71,7 +74,8 @@ impl<'a> Performer<'a> {
     #[must_use]
     pub fn new(root: &'a Root, bundle: &'a Verified<Bundle>, journal: Journal<'a>) -> Self {
         let accounts = Accounts::read(root);
-        Self { root, bundle, journal, accounts, stdin: None, reloaded: false }
+        let awaited = BTreeSet::new();
+        Self { root, bundle, journal, accounts, stdin: None, awaited, reloaded: false }
     }
 
     /// Makes every change of `plan` in its order and tells of each as it ends.
@@ -85,6 +89,7 @@ impl<'a> Performer<'a> {
         mut tell: impl FnMut(&Change, &Outcome),
     ) -> Result<(), OrderError> {
         self.clear_leftovers();
+        self.awaited = observe::awaited(self.root, resources);
         let needs = needs(resources)?;
         let by_id: BTreeMap<&ResourceId, &Resource> =
             resources.iter().map(|resource| (&resource.id, resource)).collect();
@@ -123,7 +128,7 @@ impl<'a> Performer<'a> {
 
     /// Makes one change, unless it has become needless.
     fn one(&mut self, resource: &Resource) -> Outcome {
-        let observed = observe::one(self.root, resource, self.journal.history());
+        let observed = observe::one(self.root, resource, self.journal.history(), &self.awaited);
         let now = observed.map(|observed| compare(&resource.want, &observed).action);
         if matches!(now, Some(Action::None | Action::Left)) {
             return Outcome::Unneeded;
@@ -150,6 +155,7 @@ impl<'a> Performer<'a> {
             Want::ManagedBlock { path, name, comment, content } => {
                 self.block(id, path, (comment, name), content)
             }
+            Want::ManagedLine { path, words, .. } => self.line(id, path, words),
             Want::Artifact { .. } => self.artifact(id, &resource.want),
             Want::Unit { .. } => self.unit(resource),
             Want::Run { name, command, unless } => self.command(id, name, command, unless),

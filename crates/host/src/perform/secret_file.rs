@@ -32,7 +32,7 @@ impl Performer<'_> {
         let after = After {
             state: Some(State::File { ownership, size: content.len() as u64, digest: None, saved: None }),
             secret: Some(Sealed { content: key.seal(&content), parts: parts_digest(parts) }),
-            installed: Vec::new(),
+            ..After::default()
         };
         let journaled = Before { place: Some(before.clone()), more: None };
         self.change(id, journaled, Some(after.clone()), |this| {

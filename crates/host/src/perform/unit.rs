@@ -27,7 +27,7 @@ impl Performer<'_> {
         self.reload()?;
         // What the generators make of fstab is there now.
         let Some(Observed::Unit { enabled: at_boot, masked, active: now, outdated }) =
-            observe::one(self.root, resource, self.journal.history())
+            observe::one(self.root, resource, self.journal.history(), &self.awaited)
         else {
             return Err(PerformError::Other(format!("{name} can't be looked at")));
         };
@@ -35,6 +35,7 @@ impl Performer<'_> {
             Answer::Known(running) => Some(*running),
             Answer::Unknown { .. } | Answer::Later { .. } => None,
         };
+        let waits = matches!(now, Answer::Later { .. });
         let more = More::Unit { name: name.clone(), enabled: at_boot, masked, active: running };
         let before = Before { place: None, more: Some(more) };
         self.change(&resource.id, before, None, |this| {
@@ -48,7 +49,7 @@ impl Performer<'_> {
                 (Some(true), true) if !outdated.is_empty() => start(name, "restart")?,
                 (Some(false), true) => start(name, "start")?,
                 (Some(true), false) if !*enabled => this.systemctl(&["stop"], name)?,
-                (None, true) if this.root.is_live() => {
+                (None, true) if this.root.is_live() && !waits => {
                     return Err(PerformError::Other(format!(
                         "{name} can't be started: systemd does not answer"
                     )));

@@ -63,7 +63,7 @@ fn failed_change() -> anyhow::Result<()> {
             "it needs directory:/srv/ghost, which is not done",
             "done     file:/srv/beside",
             "not converged, this remains:\n",
-            "+ directory:/srv/ghost  mode 0755, owner ghost:root\n+ file:/srv/ghost/in",
+            "2 to create, 0 to update, 0 to remove, 0 unknown",
         ],
     )?;
     ensure!(!node.at("/srv/ghost").exists(), "made for nobody");

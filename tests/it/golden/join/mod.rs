@@ -3,6 +3,7 @@
 mod afterwards;
 mod cut_off;
 mod faults;
+mod kernel_line;
 mod others;
 mod which;
 
@@ -21,10 +22,18 @@ pub fn trials() -> Vec<Trial> {
         golden("join::a_node_of_a_real_profile_converges", real_profile),
         golden("join::only_takes_what_is_named_and_what_it_needs", only),
     ];
-    [own, afterwards::trials(), cut_off::trials(), faults::trials(), others::trials(), which::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        own,
+        afterwards::trials(),
+        cut_off::trials(),
+        faults::trials(),
+        others::trials(),
+        kernel_line::trials(),
+        which::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A trial that needs nothing.

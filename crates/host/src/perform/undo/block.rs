@@ -5,8 +5,8 @@ use std::io::Write as _;
 use desired::block::Markers;
 
 use super::super::{PerformError, place};
-use super::Undone;
-use crate::journal::{PlaceBefore, State, saved};
+use super::{Undone, original};
+use crate::journal::{PlaceBefore, State};
 use crate::root::{Ownership, Root};
 
 /// Takes our lines out, whoever edited them or the rest since; a file that was not there and holds nothing else goes.
@@ -57,11 +57,4 @@ pub(super) fn undo(
     }
     place.write(ownership, |file| file.write_all(&rest)).map_err(failed("take our block out of"))?;
     Ok(Undone::Restored)
-}
-
-/// The file as it was before us; none if it was not there, or its copy is gone.
-fn original(root: &Root, before: &PlaceBefore) -> Result<Option<Vec<u8>>, PerformError> {
-    let State::File { saved: Some(number), .. } = &before.state else { return Ok(None) };
-    let copy = saved(*number);
-    root.read(copy.as_str()).map_err(PerformError::file("read", &copy))
 }

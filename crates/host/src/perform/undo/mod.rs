@@ -4,6 +4,7 @@
 //! has changed it since; what is given back is journaled too, so a run that was cut off goes on where it stopped.
 
 mod block;
+mod line;
 mod place;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use desired::observed::{Answer, Observed};
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
 
 use super::{PerformError, hostname, kernel_module, packages, sysctl, unit};
-use crate::journal::{History, Journal, JournalError, More, Step, Story, saved};
+use crate::journal::{History, Journal, JournalError, More, PlaceBefore, State, Step, Story, saved};
 use crate::observe;
 use crate::process::Invocation;
 use crate::root::Root;
@@ -81,6 +82,7 @@ impl Undo<'_> {
             (Some(before), Some(More::Block { comment, name })) => {
                 block::undo(self.root, before, (comment, name))?
             }
+            (Some(before), Some(More::Line { words })) => line::undo(self.root, story, before, words)?,
             (Some(before), _) => place::undo(self.root, story, before, self.force)?,
             (None, _) => Undone::Unchanged,
         };
@@ -109,7 +111,7 @@ impl Undo<'_> {
     ) -> Result<Undone, PerformError> {
         match more {
             // Done with the file it lies in.
-            More::Block { .. } => Ok(Undone::Unchanged),
+            More::Block { .. } | More::Line { .. } => Ok(Undone::Unchanged),
             More::Hostname { name } => hostname::set(name).map(|()| Undone::Restored),
             More::Sysctl { place, value } => sysctl::set(place, value).map(|()| Undone::Restored),
             More::Module { loaded: true, .. } => Ok(Undone::Unchanged),
@@ -169,7 +171,7 @@ impl Undo<'_> {
         active: Option<bool>,
     ) -> Result<Undone, PerformError> {
         let want = Want::Unit { name: name.clone(), enabled, active: false, restart_on: BTreeSet::new() };
-        let seen = observe::one(self.root, &Resource::new(want), &History::default());
+        let seen = observe::one(self.root, &Resource::new(want), &History::default(), &BTreeSet::new());
         // A unit that is gone has nothing left to give back.
         let Some(Observed::Unit { enabled: now_enabled, masked: now_masked, active: now, .. }) = seen else {
             return Ok(Undone::Unchanged);
@@ -206,4 +208,11 @@ impl Undo<'_> {
             tell(id, &unit::start(name, verb).map(|()| Undone::Restored));
         }
     }
+}
+
+/// The file as it was before us; none if it was not there, or its copy is gone.
+fn original(root: &Root, before: &PlaceBefore) -> Result<Option<Vec<u8>>, PerformError> {
+    let State::File { saved: Some(number), .. } = &before.state else { return Ok(None) };
+    let copy = saved(*number);
+    root.read(copy.as_str()).map_err(PerformError::file("read", &copy))
 }
