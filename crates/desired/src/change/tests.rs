@@ -211,7 +211,7 @@ fn words_that_wait_for_a_restart_keep_no_plan_open() {
         (Line::Needless, Action::None, ""),
         (read(&[], Answer::Known(Vec::new())), Action::None, ""),
         (read(&["b=2"], Answer::Known(words.clone().into())), Action::Update, "words b=2"),
-        (read(&[], Answer::Known(words.clone().into())), Action::Left, Observed::RESTART),
+        (read(&[], Answer::Known(words.into())), Action::Left, Observed::RESTART),
         (Line::Unknown { why: "it is not there".to_owned() }, Action::Unknown, "it is not there"),
     ] {
         expect(&want, Observed::ManagedLine { line }, action, summary);
