@@ -39,16 +39,19 @@ pub fn compare(folder: &Path, part: &str, set: &FileSet) -> Result<Changes, Fail
     let (ours, others): (BTreeSet<_>, BTreeSet<_>) =
         listed.iter().cloned().partition(|path| path.starts_with(part));
     let wanted: Vec<_> = set.iter().collect();
-    let same = parallel::each(&wanted, |(path, entry)| match present(&folder.join(path))? {
-        Some((mode, content)) if mode == entry.mode.bits() && content == entry.content => Ok(true),
-        Some((_, content)) if content != entry.content && !ours.contains(*path) => {
-            let sentence = format!(
-                "{} was not made by render, and would be overwritten: name another folder with --out",
-                folder.join(path).display()
-            );
-            Err(Failure::new(Code::Refused, sentence))
+    let is_new = !folder.exists();
+    let same = parallel::each(&wanted, |(path, entry)| {
+        match if is_new { None } else { present(&folder.join(path))? } {
+            Some((mode, content)) if mode == entry.mode.bits() && content == entry.content => Ok(true),
+            Some((_, content)) if content != entry.content && !ours.contains(*path) => {
+                let sentence = format!(
+                    "{} was not made by render, and would be overwritten: name another folder with --out",
+                    folder.join(path).display()
+                );
+                Err(Failure::new(Code::Refused, sentence))
+            }
+            _ => Ok(false),
         }
-        _ => Ok(false),
     })?;
     let differs = wanted.iter().zip(&same).filter(|(_, same)| !**same);
     let written: Vec<String> = differs.map(|((path, _), _)| (*path).to_owned()).collect();
@@ -68,9 +71,15 @@ impl Changes {
         if after != self.listed {
             self.list(&after.union(&self.listed).cloned().collect())?;
         }
+        for level in host::tree::folders(self.written.iter().map(String::as_str)) {
+            let level: Vec<PathBuf> = level.into_iter().map(|below| self.folder.join(below)).collect();
+            parallel::each(&level, |folder| {
+                host::tree::make_folder(folder).with_context(|| format!("make {}", folder.display()))
+            })?;
+        }
         parallel::each(&self.written, |path| {
             let (target, entry) = (self.folder.join(path), set.get(path).context("find a file of the set")?);
-            host::tree::write_file(&target, entry.mode, &entry.content)
+            host::tree::write_in_place(&target, entry.mode, &entry.content)
                 .with_context(|| format!("write {}", target.display()))
         })?;
         for path in &self.removed {

@@ -4,6 +4,7 @@
 //! set can be poured into a folder, an archive or compared with what is there.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::types::{Invalid, Mode};
 
@@ -56,6 +57,22 @@ impl FileSet {
     pub fn nest(&mut self, prefix: &str, other: Self) -> Result<(), Invalid> {
         for (path, entry) in other.0 {
             self.insert(&format!("{prefix}/{path}"), entry.mode, entry.content)?;
+        }
+        Ok(())
+    }
+
+    /// Adds every file of `other`.
+    ///
+    /// # Errors
+    /// If both have a path.
+    pub fn merge(&mut self, other: Self) -> Result<(), Invalid> {
+        for (path, entry) in other.0 {
+            match self.0.entry(path) {
+                Entry::Vacant(place) => drop(place.insert(entry)),
+                Entry::Occupied(taken) => {
+                    return Err(Invalid::new("file set path", taken.key(), "two files want this path"));
+                }
+            }
         }
         Ok(())
     }

@@ -55,6 +55,21 @@ fn circle(ids: &[ResourceId]) -> String {
 /// # Errors
 /// [`OrderError`].
 pub fn order(resources: &[Resource]) -> Result<Vec<&Resource>, OrderError> {
+    Ok(places(resources)?.into_iter().map(|place| &resources[place]).collect())
+}
+
+/// As [`order`], of resources nobody else needs.
+///
+/// # Errors
+/// [`OrderError`].
+pub fn into_order(resources: Vec<Resource>) -> Result<Vec<Resource>, OrderError> {
+    let places = places(&resources)?;
+    let mut resources: Vec<Option<Resource>> = resources.into_iter().map(Some).collect();
+    Ok(places.into_iter().filter_map(|place| resources[place].take()).collect())
+}
+
+/// Which resource comes first, second…
+fn places(resources: &[Resource]) -> Result<Vec<usize>, OrderError> {
     let needs = indices(resources)?;
     let mut left = needs.iter().map(|needs| needs.len()).collect::<Vec<_>>();
     let mut dependents = vec![Vec::new(); resources.len()];
@@ -67,7 +82,7 @@ pub fn order(resources: &[Resource]) -> Result<Vec<&Resource>, OrderError> {
     let mut ready: BTreeSet<_> = (0..resources.len()).filter(|index| left[*index] == 0).map(key).collect();
     let mut ordered = Vec::with_capacity(resources.len());
     while let Some((_, _, index)) = ready.pop_first() {
-        ordered.push(&resources[index]);
+        ordered.push(index);
         for dependent in &dependents[index] {
             left[*dependent] -= 1;
             if left[*dependent] == 0 {

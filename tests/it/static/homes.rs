@@ -83,11 +83,11 @@ fn shares_are_where_the_node_has_them(model: &Model, node: &str, text: &str) {
     for share in model.shares.values() {
         let served =
             matches!(&share.server, blueprint::model::ShareServer::Node(name) if name.as_str() == node);
-        let mounted = share.clients.iter().find(|client| client.node.as_str() == node);
+        let mounted = share.clients.iter().find(|(client, _)| client.as_str() == node);
         let path = if served {
             Some(share.path.to_string())
         } else {
-            mounted.map(|client| client.mount_point.clone())
+            mounted.map(|(_, mount_point)| mount_point.clone())
         };
         let line = path.map(|path| format!("SHARE_{}='{path}'", share.name.to_uppercase().replace('-', "_")));
         if let Some(line) = line {

@@ -142,7 +142,7 @@ fn places(
         for at in &spec.needs_shares {
             let Some(share) = context.model.shares.get(&at.value) else { continue };
             let there = share.server == ShareServer::Node(node.name.clone())
-                || share.clients.iter().any(|client| client.node == node.name);
+                || share.clients.contains_key(&node.name);
             if !there && !context.doubtful_shares.contains(&at.value) {
                 let message = format!("`{}` does not mount `{}`", node.name, at.value);
                 findings.at(&rule::SHARE_NOT_THERE, Place::of(at), message);
@@ -183,8 +183,8 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
             let doubtful = context.doubtful_shares.contains(&share.name);
             for node in &service.nodes {
                 let serves = share.server == ShareServer::Node(node.clone());
-                let client = share.clients.iter().find(|client| client.node == *node);
-                let mounted = client.is_some_and(|client| within(source, &client.mount_point));
+                let point = share.clients.get(node);
+                let mounted = point.is_some_and(|point| within(source, point));
                 if mounted && database {
                     let message = format!("a database on the share `{}`", share.name);
                     findings.at(&rule::DATABASE_ON_SHARE, place, message);
@@ -203,7 +203,7 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
                     let message = format!("this lies on `{}`, which is not in needs-shares", share.name);
                     findings.at(&rule::UNGATED_VOLUME, place, message);
                 }
-                let foreign = share.clients.iter().any(|client| within(source, &client.mount_point));
+                let foreign = share.clients.values().any(|point| within(source, point));
                 if serves && foreign && !doubtful && !within(source, share.path.as_str()) {
                     let message = format!("`{node}` serves `{}` itself, from `{}`", share.name, share.path);
                     findings.at(&rule::WRONG_SIDE, place, message);

@@ -70,12 +70,8 @@ fn mesh(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut F
         && lacking(name)
     {
         findings.at(&rule::SHARE_MESH, Place::of(via), format!("the server `{name}` is not in the mesh"));
-    } else if let Some(client) = share.clients.iter().find(|client| lacking(&client.node)) {
-        findings.at(
-            &rule::SHARE_MESH,
-            Place::of(via),
-            format!("the client `{}` is not in the mesh", client.node),
-        );
+    } else if let Some(client) = share.clients.keys().find(|client| lacking(client)) {
+        findings.at(&rule::SHARE_MESH, Place::of(via), format!("the client `{client}` is not in the mesh"));
     }
 }
 
@@ -184,15 +180,15 @@ fn export(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut
     if net.prefix_len() == 0 && at.value != "0.0.0.0/0" {
         return;
     }
-    let outside = share.clients.iter().find_map(|client| {
+    let outside = share.clients.keys().find_map(|client| {
         let address = match share.via {
-            Via::Lan => context.model.nodes.get(&client.node)?.address,
-            Via::Mesh => context.model.nodes.get(&client.node)?.mesh_address?,
+            Via::Lan => context.model.nodes.get(client)?.address,
+            Via::Mesh => context.model.nodes.get(client)?.mesh_address?,
         };
         (!address.is_unspecified() && !net.contains(&address)).then_some((client, address))
     });
     if let Some((client, address)) = outside {
-        let message = format!("the client `{}` has {address}, which is not in {net}", client.node);
+        let message = format!("the client `{client}` has {address}, which is not in {net}");
         findings.at(&rule::EXPORT_NETWORK, Place::of(at), message);
     } else if net.prefix_len() < lan.prefix_len() && net.contains(&lan) {
         findings.at(&rule::WIDE_EXPORT, Place::of(at), format!("{net} is wider than the LAN {lan}"));
@@ -232,14 +228,11 @@ fn conflicts(context: &Context<'_>, findings: &mut Findings) {
     let mut taken: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for (name, spec) in &context.spec.shares {
         let Some(share) = context.model.shares.get(&name.value) else { continue };
-        for client in &share.clients {
-            let key = (client.node.as_str(), client.mount_point.as_str());
+        for (client, point) in &share.clients {
+            let key = (client.as_str(), point.as_str());
             if let Some(other) = taken.insert(key, &share.name) {
                 let place = spec.mount_point.as_ref().map_or_else(|| Place::of(name), Place::of);
-                let message = format!(
-                    "`{}` mounts `{other}` and `{}` on `{}`",
-                    client.node, share.name, client.mount_point
-                );
+                let message = format!("`{client}` mounts `{other}` and `{}` on `{point}`", share.name);
                 findings.at(&rule::MOUNT_CONFLICT, place, message);
             }
         }

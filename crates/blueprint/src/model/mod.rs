@@ -19,7 +19,7 @@ use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
 pub use service::{Service, Volume};
-pub use share::{Client, Share, ShareServer};
+pub use share::{Share, ShareServer};
 
 pub use crate::spec::{
     Board, Flannel, MediumKind, MeshKind, Orchestrator, OsFamily, PageSize, Power, ServiceKind, ShareKind,
@@ -100,10 +100,8 @@ impl Model {
     }
 
     /// Shares that `node` mounts, with where.
-    pub fn mounts_of<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a Share, &'a Client)> {
-        self.shares.values().filter_map(move |share| {
-            share.clients.iter().find(|client| client.node == *node).map(|client| (share, client))
-        })
+    pub fn mounts_of<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a Share, &'a str)> {
+        self.shares.values().filter_map(move |share| Some((share, share.clients.get(node)?.as_str())))
     }
 
     /// Every secret the cluster names, by reference: what no output may hold the value of.

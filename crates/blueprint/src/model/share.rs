@@ -1,5 +1,6 @@
 //! Shares, resolved.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use desired::{AbsPath, NodeName, SecretReference, UnitName};
@@ -22,8 +23,8 @@ pub struct Share {
     pub export_name: String,
     /// Which address of the server clients use.
     pub via: Via,
-    /// Who mounts it where, by node name.
-    pub clients: Vec<Client>,
+    /// Who mounts it, and where: an absolute path on Linux and macOS, a drive letter with colon on Windows.
+    pub clients: BTreeMap<NodeName, String>,
     /// Protocol version.
     pub protocol_version: String,
     /// Clients may only read.
@@ -63,13 +64,4 @@ pub enum ShareServer {
     Node(NodeName),
     /// A machine outside it.
     External(Ipv4Addr),
-}
-
-/// A node that mounts a share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// The node.
-    pub node: NodeName,
-    /// Where: an absolute path on Linux and macOS, a drive letter with colon on Windows.
-    pub mount_point: String,
 }

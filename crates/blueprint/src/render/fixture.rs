@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use desired::{Arch, NodeName};
 
 use crate::model::{
-    Capability, Client, Images, K3sRole, Kubelet, Model, Network, Node, Orchestrator, Os, OsFamily, Power,
-    Service, ServiceKind, Share, ShareKind, ShareServer, Via, Volume,
+    Capability, Images, K3sRole, Kubelet, Model, Network, Node, Orchestrator, Os, OsFamily, Power, Service,
+    ServiceKind, Share, ShareKind, ShareServer, Via, Volume,
 };
 
 /// The cluster: nodes `store`, `maker`, `worker` and `mac`, an SMB share `nas`, a Compose service `forge`.
@@ -82,10 +82,7 @@ fn node(name: &str, number: u8, family: OsFamily, capabilities: &[Capability], k
 }
 
 fn share() -> Share {
-    let client = |node: &str, mount_point: &str| Client {
-        node: node.parse().unwrap(),
-        mount_point: mount_point.to_owned(),
-    };
+    let client = |node: &str, mount_point: &str| (node.parse().unwrap(), mount_point.to_owned());
     Share {
         name: "nas".to_owned(),
         kind: ShareKind::Smb,
@@ -93,11 +90,11 @@ fn share() -> Share {
         path: "/media/ada/my nas".parse().unwrap(),
         export_name: "nas".to_owned(),
         via: Via::Mesh,
-        clients: vec![
+        clients: BTreeMap::from([
             client("maker", "/mnt/my nas"),
             client("worker", "/mnt/media-data"),
             client("mac", "/Volumes/nas"),
-        ],
+        ]),
         protocol_version: "3.1.1".to_owned(),
         read_only: false,
         soft: false,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use desired::NodeName;
-use desired::order::order;
+use desired::order::into_order;
 use desired::resource::{Resource, ResourceId, Want};
 
 use super::RenderError;
@@ -22,8 +22,7 @@ pub fn gather(node: &NodeName, wanted: Vec<Wanted>) -> Result<Vec<Resource>, Ren
     let merged = merge(node, wanted)?;
     check_paths(node, &merged)?;
     let resources: Vec<Resource> = merged.into_iter().map(|(_, resource)| resource).collect();
-    let ordered = order(&resources).map_err(|source| RenderError::Order { node: node.clone(), source })?;
-    Ok(ordered.into_iter().cloned().collect())
+    into_order(resources).map_err(|source| RenderError::Order { node: node.clone(), source })
 }
 
 /// One resource an id.

@@ -52,13 +52,16 @@ pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resourc
 
 /// The cluster's block in `/etc/hosts`: names answer before any name server does.
 fn hosts(model: &Model, node: &Node) -> Result<Resource, RenderError> {
-    let whole = model.nodes.len() <= WHOLE_CLUSTER_LIMIT;
-    let servers = servers(model);
     let mut content = String::new();
-    for other in
-        model.nodes.values().filter(|other| whole || other.name == node.name || servers.contains(&other.name))
-    {
-        push_hosts(&mut content, model, other);
+    if model.nodes.len() <= WHOLE_CLUSTER_LIMIT {
+        model.nodes.values().for_each(|other| push_hosts(&mut content, model, other));
+    } else {
+        let mut named = servers(model);
+        named.insert(&node.name);
+        named
+            .into_iter()
+            .filter_map(|name| model.nodes.get(name))
+            .for_each(|other| push_hosts(&mut content, model, other));
     }
     Ok(Resource::new(Want::ManagedBlock {
         path: path("/etc/hosts")?,
@@ -81,14 +84,14 @@ fn push_hosts(content: &mut String, model: &Model, node: &Node) {
 }
 
 /// Nodes that others call by name: k3s servers, servers of shares, the mesh's coordinator.
-fn servers(model: &Model) -> BTreeSet<NodeName> {
+fn servers(model: &Model) -> BTreeSet<&NodeName> {
     let k3s = model.nodes.values().filter(|node| node.k3s.is_some_and(|role| role.is_server()));
     let shares = model.shares.values().filter_map(|share| match &share.server {
         ShareServer::Node(name) => Some(name),
         ShareServer::External(_) => None,
     });
     let mesh = model.network.mesh.iter().filter_map(|mesh| mesh.server.as_ref());
-    k3s.map(|node| &node.name).chain(shares).chain(mesh).cloned().collect()
+    k3s.map(|node| &node.name).chain(shares).chain(mesh).collect()
 }
 
 /// The time zone, by systemd's own command, since `/etc/localtime` is a link.

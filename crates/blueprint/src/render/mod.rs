@@ -74,11 +74,11 @@ pub fn node(model: &Model, node: &Node, pins: &Pins) -> Result<NodeOutput, Rende
         let resources = (family.resources)(model, node, pins)?;
         wanted.extend(resources.into_iter().map(|resource| (family.name, resource)));
         if let Some(render) = family.extras {
-            merge(&mut extras, &render(model, node, pins)?, &node.name)?;
+            merge(&mut extras, render(model, node, pins)?, &node.name)?;
         }
     }
     let resources = gather::gather(&node.name, wanted)?;
-    let files = preview::files(model, node, &resources, &extras)?;
+    let files = preview::files(model, node, &resources, extras)?;
     Ok(NodeOutput { resources, files })
 }
 
@@ -90,20 +90,17 @@ pub fn cluster(model: &Model, pins: &Pins) -> Result<FileSet, RenderError> {
     let mut files = FileSet::new();
     for family in FAMILIES {
         if let Some(render) = family.tree {
-            merge(&mut files, &render(model, pins)?, &model.name)?;
+            merge(&mut files, render(model, pins)?, &model.name)?;
         }
     }
     Ok(files)
 }
 
 /// Adds the files of a family to those of all.
-fn merge(all: &mut FileSet, of_family: &FileSet, whose: &impl std::fmt::Display) -> Result<(), RenderError> {
-    for (path, entry) in of_family.iter() {
-        all.insert(path, entry.mode, entry.content.clone())
-            .map_err(RenderError::invalid(format!("the files of {whose}")))?;
-    }
-    Ok(())
+fn merge(all: &mut FileSet, of_family: FileSet, whose: &impl std::fmt::Display) -> Result<(), RenderError> {
+    all.merge(of_family).map_err(RenderError::invalid(format!("the files of {whose}")))
 }
+
 /// The pin of `artifact` for `node`.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub fn files(
     model: &Model,
     node: &Node,
     resources: &[Resource],
-    extras: &FileSet,
+    extras: FileSet,
 ) -> Result<FileSet, RenderError> {
     let invalid = || RenderError::invalid(format!("the files of {}", node.name));
     let mut files = FileSet::new();

@@ -11,7 +11,7 @@ use super::node::{DraftNode, DraftNodes, address};
 use super::place::{Findings, Place};
 use super::selection::Selection;
 use crate::finding::rules::{node as node_rule, share as rule};
-use crate::model::{Client, OsFamily, Share, ShareServer};
+use crate::model::{OsFamily, Share, ShareServer};
 use crate::spec::{At, ClusterSpec, ShareKind, ShareSpec, Via};
 
 /// Seconds a mount may take unless a share says otherwise (FIELD M3).
@@ -120,7 +120,7 @@ impl Resolver<'_> {
         spec: &ShareSpec,
         server: &ShareServer,
         findings: &mut Findings,
-    ) -> Vec<Client> {
+    ) -> BTreeMap<NodeName, String> {
         let mut points: BTreeMap<&NodeName, &At<String>> = BTreeMap::new();
         let told = findings.told();
         for (who, point) in &spec.mount_points {
@@ -129,7 +129,7 @@ impl Resolver<'_> {
         }
         // A misspelt name leaves some client on the common mount point; that was not meant.
         let points_are_known = findings.told() == told;
-        let mut clients = Vec::new();
+        let mut clients = BTreeMap::new();
         let told = findings.told();
         let chosen = self.selection.of(&spec.clients, findings);
         let clients_are_known = findings.told() == told && !spec.clients.is_empty();
@@ -149,7 +149,7 @@ impl Resolver<'_> {
             };
             let family = self.nodes.get(&node).and_then(DraftNode::family);
             if family.is_none_or(|family| mount_point(point, family, findings)) {
-                clients.push(Client { node, mount_point: point.value.clone() });
+                clients.insert(node, point.value.clone());
             }
         }
         for who in spec.mount_points.keys() {

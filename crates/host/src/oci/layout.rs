@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use desired::Digest;
 use serde::de::DeserializeOwned;
@@ -60,6 +61,8 @@ pub struct LayoutWriter {
     target: PathBuf,
     aside: PathBuf,
     blobs: PathBuf,
+    /// How many layers were begun; several are written side by side.
+    parts: AtomicUsize,
 }
 
 impl LayoutWriter {
@@ -78,7 +81,7 @@ impl LayoutWriter {
         name.push(format!(".part-{}", std::process::id()));
         let aside = target.with_file_name(name);
         let blobs = aside.join("blobs/sha256");
-        let writer = Self { target: target.to_owned(), aside, blobs };
+        let writer = Self { target: target.to_owned(), aside, blobs, parts: AtomicUsize::new(0) };
         fs::create_dir_all(&writer.blobs).map_err(file_error("create", &writer.blobs))?;
         Ok(writer)
     }
@@ -120,8 +123,11 @@ impl LayoutWriter {
     /// If neither works.
     pub fn link(&self, media_type: &str, source: &Path, sum: &Sum) -> Result<Descriptor, LayoutError> {
         let path = self.blobs.join(sum.digest.hex());
-        if !path.exists() && fs::hard_link(source, &path).is_err() {
-            fs::copy(source, &path).map_err(file_error("copy into the layout", source))?;
+        match fs::hard_link(source, &path) {
+            // The same blob, by its name. A copy onto it would empty the file it is a link of.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => drop(fs::copy(source, &path).map_err(file_error("copy into the layout", source))?),
+            Ok(()) => {}
         }
         Ok(Descriptor::new(media_type, sum.clone()))
     }
@@ -131,7 +137,7 @@ impl LayoutWriter {
     /// # Errors
     /// As [`pack`].
     pub fn layer(&self, entries: &[Entry], options: &Options) -> Result<Sums, LayoutError> {
-        let part = self.blobs.join("layer.part");
+        let part = self.blobs.join(format!("layer-{}.part", self.parts.fetch_add(1, Ordering::Relaxed)));
         let mut file = File::create(&part).map_err(file_error("create", &part))?;
         let sums = pack(&mut file, entries, options, &|_| {}).map_err(|error| match error {
             ArchiveError::Write { source, .. } => {

@@ -129,8 +129,7 @@ fn node_data(model: &Model, node: &Node) -> NodeData {
         .values()
         .filter(|share| share.server == ShareServer::Node(node.name.clone()))
         .map(|share| (share.name.clone(), share.path.to_string()));
-    let mounted =
-        model.mounts_of(&node.name).map(|(share, client)| (share.name.clone(), client.mount_point.clone()));
+    let mounted = model.mounts_of(&node.name).map(|(share, point)| (share.name.clone(), point.to_owned()));
     NodeData {
         os: match node.os.family {
             OsFamily::Windows => "windows",

@@ -8,7 +8,7 @@ use desired::{AbsPath, Invalid};
 use ipnet::Ipv4Net;
 
 use super::credentials_path;
-use crate::model::{Client, Model, Node, Share, ShareKind};
+use crate::model::{Model, Node, Share, ShareKind};
 use crate::render::RenderError;
 
 /// The range meshes take their addresses from, RFC 6598.
@@ -42,9 +42,14 @@ impl Entry {
     ///
     /// # Errors
     /// If the mount point is no absolute path.
-    pub fn of_share(model: &Model, node: &Node, share: &Share, client: &Client) -> Result<Self, RenderError> {
+    pub fn of_share(
+        model: &Model,
+        node: &Node,
+        share: &Share,
+        mount_point: &str,
+    ) -> Result<Self, RenderError> {
         let where_used = || RenderError::invalid(format!("share {} on {}", share.name, node.name));
-        let mount_point = client.mount_point.parse().map_err(where_used())?;
+        let mount_point = mount_point.parse().map_err(where_used())?;
         let address = model.server_address(share).ok_or_else(|| Invalid {
             what: "server of a share",
             value: share.name.clone(),

@@ -37,7 +37,7 @@ pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resourc
     }
     let entries = model
         .mounts_of(&node.name)
-        .map(|(share, client)| Entry::of_share(model, node, share, client))
+        .map(|(share, mount_point)| Entry::of_share(model, node, share, mount_point))
         .collect::<Result<Vec<_>, _>>()?;
     let mut all = Vec::new();
     let needs = needs(model, node);

@@ -148,7 +148,7 @@ fn a_comma_in_an_option_and_a_drive_letter_are_refused() {
         super::resources(model, &model.nodes["maker"], &Pins::default()).unwrap_err().to_string()
     };
     assert!(refused(&model).contains("write it as two"), "{}", refused(&model));
-    model.shares.get_mut("nas").unwrap().clients[0].mount_point = "Z:".to_owned();
+    model.shares.get_mut("nas").unwrap().clients.insert("maker".parse().unwrap(), "Z:".to_owned());
     assert!(refused(&model).contains("must start with `/`"), "{}", refused(&model));
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use desired::Digest;
 
@@ -28,15 +30,18 @@ pub(super) enum LayerPlan {
     Entries(Vec<Entry>),
 }
 
-/// Makes layers, each input once.
+/// A layer's blob and diff ID, once somebody has made it; whoever wants the same layer meanwhile waits.
+type Made = Arc<Mutex<Option<(Descriptor, Digest)>>>;
+
+/// Makes layers, each input once, for all platforms side by side.
 pub(super) struct Layers<'a> {
     writer: &'a LayoutWriter,
     options: &'a Options,
     known: BTreeMap<PathBuf, &'a Sums>,
     previous: Option<Previous>,
-    made: BTreeMap<String, (Descriptor, Digest)>,
-    pub(super) packed: usize,
-    pub(super) reused: usize,
+    made: Mutex<BTreeMap<String, Made>>,
+    pub(super) packed: AtomicUsize,
+    pub(super) reused: AtomicUsize,
 }
 
 /// The last build's layers.
@@ -54,26 +59,26 @@ impl<'a> Layers<'a> {
             options,
             known: known.filter_map(|(path, sums)| Some((fs::canonicalize(path).ok()?, sums))).collect(),
             previous: request.previous.as_deref().and_then(Previous::open),
-            made: BTreeMap::new(),
-            packed: 0,
-            reused: 0,
+            made: Mutex::default(),
+            packed: AtomicUsize::new(0),
+            reused: AtomicUsize::new(0),
         }
     }
 
     /// The blob of `plan` and its diff ID.
-    pub(super) fn make(&mut self, plan: &LayerPlan) -> Result<(Descriptor, Digest), BuildError> {
+    pub(super) fn make(&self, plan: &LayerPlan) -> Result<(Descriptor, Digest), BuildError> {
         match plan {
             LayerPlan::Archive(path) => self.archive(path),
             LayerPlan::Entries(entries) => self.entries(entries),
         }
     }
 
-    fn archive(&mut self, path: &Path) -> Result<(Descriptor, Digest), BuildError> {
+    fn archive(&self, path: &Path) -> Result<(Descriptor, Digest), BuildError> {
         let sums = match self.known.get(path) {
             Some(sums) => (*sums).clone(),
             None => self.read_archive(path)?,
         };
-        self.reused += 1;
+        self.reused.fetch_add(1, Ordering::Relaxed);
         Ok((self.writer.link(LAYER, path, &sums.packed)?, sums.plain.digest))
     }
 
@@ -94,27 +99,29 @@ impl<'a> Layers<'a> {
         Ok(Sums { packed: packed.finish(), plain })
     }
 
-    fn entries(&mut self, entries: &[Entry]) -> Result<(Descriptor, Digest), BuildError> {
+    fn entries(&self, entries: &[Entry]) -> Result<(Descriptor, Digest), BuildError> {
         let input = self.input(entries)?;
-        if let Some(made) = self.made.get(&input) {
+        let place = Arc::clone(lock(&self.made).entry(input.clone()).or_default());
+        let mut place = lock(&place);
+        if let Some(made) = &*place {
             return Ok(made.clone());
         }
         let made = match self.previous.as_ref().and_then(|previous| previous.take(&input)) {
             Some((descriptor, diff_id, blob)) => {
                 let sum = Sum { digest: descriptor.digest.clone(), size: descriptor.size };
                 self.writer.link(LAYER, &blob, &sum)?;
-                self.reused += 1;
+                self.reused.fetch_add(1, Ordering::Relaxed);
                 (descriptor, diff_id)
             }
             None => {
                 let sums = self.writer.layer(entries, self.options)?;
-                self.packed += 1;
+                self.packed.fetch_add(1, Ordering::Relaxed);
                 let mut descriptor = Descriptor::new(LAYER, sums.packed);
-                descriptor.annotations.insert(INPUT.to_owned(), input.clone());
+                descriptor.annotations.insert(INPUT.to_owned(), input);
                 (descriptor, sums.plain.digest)
             }
         };
-        self.made.insert(input, made.clone());
+        *place = Some(made.clone());
         Ok(made)
     }
 
@@ -136,6 +143,11 @@ impl<'a> Layers<'a> {
         }
         Ok(hasher.finish().to_string())
     }
+}
+
+/// What a mutex holds; a thread that panicked ends the whole build, so what it left is not looked at.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Previous {

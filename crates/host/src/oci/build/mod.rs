@@ -13,6 +13,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use desired::Arch;
 
@@ -125,15 +126,19 @@ pub fn build(request: &Request<'_>, target: &Path, task: &Task) -> Result<(Layou
         .collect::<Result<Vec<_>, _>>()?;
     let writer = LayoutWriter::create(target)?;
     let options = Options::new(request.epoch);
-    let mut layers = layer::Layers::new(&writer, &options, request);
-    let mut summary = Summary { index: Sum::of(b""), images: Vec::new(), packed: 0, reused: 0 };
-    let mut manifests = Vec::new();
-    for (arch, stage) in stages {
-        let (descriptor, image) = assemble(request, arch, stage, &writer, &mut layers)?;
-        manifests.push(descriptor);
-        summary.images.push(image);
-        task.inc(1);
-    }
+    let layers = layer::Layers::new(&writer, &options, request);
+    let assembled = std::thread::scope(|scope| {
+        let (writer, layers) = (&writer, &layers);
+        let start = |(arch, stage)| {
+            scope.spawn(move || assemble(request, arch, stage, writer, layers).inspect(|_| task.inc(1)))
+        };
+        let platforms: Vec<_> = stages.into_iter().map(start).collect();
+        let join = |platform: ScopedJoinHandle<'_, _>| {
+            platform.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        platforms.into_iter().map(join).collect::<Result<Vec<_>, BuildError>>()
+    })?;
+    let (manifests, images) = assembled.into_iter().unzip();
     let index = Index {
         schema_version: 2,
         media_type: Some(spec::INDEX.to_owned()),
@@ -141,8 +146,12 @@ pub fn build(request: &Request<'_>, target: &Path, task: &Task) -> Result<(Layou
         annotations: request.labels.clone(),
     };
     let mut descriptor = writer.json(spec::INDEX, &index)?;
-    summary.index = sum(&descriptor);
-    (summary.packed, summary.reused) = (layers.packed, layers.reused);
+    let summary = Summary {
+        index: sum(&descriptor),
+        images,
+        packed: layers.packed.into_inner(),
+        reused: layers.reused.into_inner(),
+    };
     descriptor.annotations.insert(spec::REF_NAME.to_owned(), request.reference.clone());
     Ok((writer.finish(descriptor)?, summary))
 }
@@ -153,7 +162,7 @@ fn assemble(
     arch: Arch,
     stage: stage::Stage,
     writer: &LayoutWriter,
-    layers: &mut layer::Layers<'_>,
+    layers: &layer::Layers<'_>,
 ) -> Result<(Descriptor, ImageSummary), BuildError> {
     let (mut descriptors, mut diff_ids) = (Vec::new(), Vec::new());
     for plan in &stage.layers {
