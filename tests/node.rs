@@ -15,6 +15,7 @@ use host::bundle::{Contents, Included};
 use host::cache::Cache;
 use host::cargo_build::Program;
 use host::process::{Invocation, Output};
+use host::signature::Signer;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -109,7 +110,8 @@ impl Node {
     /// # Errors
     /// If it can't be written.
     pub fn bundle(&self, resources: &[Resource]) -> anyhow::Result<()> {
-        self.bundle_for(BTreeMap::from([(NODE.parse()?, resources.to_vec())]), BTreeMap::new())
+        let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
+        self.written(nodes, BTreeMap::new(), None)
     }
     /// The same for several nodes, with marks by which their machines are recognised.
     ///
@@ -119,6 +121,22 @@ impl Node {
         &self,
         nodes: BTreeMap<NodeName, Vec<Resource>>,
         identities: BTreeMap<NodeName, Identity>,
+    ) -> anyhow::Result<()> {
+        self.written(nodes, identities, None)
+    }
+    /// The bundle with `resources`, signed with the secret key in the file `key`.
+    ///
+    /// # Errors
+    /// If it can't be written or signed.
+    pub fn signed_bundle(&self, resources: &[Resource], key: &Path) -> anyhow::Result<()> {
+        let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
+        self.written(nodes, BTreeMap::new(), Some(Signer::read(key, None)?))
+    }
+    fn written(
+        &self,
+        nodes: BTreeMap<NodeName, Vec<Resource>>,
+        identities: BTreeMap<NodeName, Identity>,
+        signer: Option<Signer>,
     ) -> anyhow::Result<()> {
         let put = |name: &str, bytes: &[u8]| -> anyhow::Result<(PathBuf, ByteSize, Digest)> {
             let path = self.folder.path().join(name);
@@ -137,6 +155,7 @@ impl Node {
             identities,
             artifacts: Vec::new(),
             deferred: Vec::new(),
+            signer,
         };
         let (artifact, file, mode) = ("tool".parse()?, "tool".to_owned(), Mode::EXECUTABLE);
         match self.artifact {

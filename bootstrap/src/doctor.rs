@@ -21,6 +21,9 @@ pub struct Arguments {
     /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
     #[arg(long)]
     bundle: Option<PathBuf>,
+    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
@@ -65,7 +68,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// Which node, and what its resources need; without a bundle what every node does.
 fn needs(arguments: &Arguments, bundle: &Path, root: &Root) -> Result<(Option<NodeName>, Needs), Failure> {
     let is_named = arguments.bundle.is_some();
-    let subject = match place::subject(bundle, is_named, arguments.node.as_ref(), root) {
+    let subject = match place::subject(
+        bundle,
+        is_named,
+        arguments.public_key.as_deref(),
+        arguments.node.as_ref(),
+        root,
+    ) {
         Ok(subject) => subject,
         // A doctor for machines without one: only a bundle that was named must be there.
         Err(failure) if !is_named && arguments.node.is_none() && failure.code == Code::Missing => {

@@ -29,6 +29,9 @@ pub struct Arguments {
     /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
     #[arg(long)]
     bundle: Option<PathBuf>,
+    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
@@ -49,7 +52,8 @@ pub struct Arguments {
 /// Joins.
 pub fn run(arguments: &Arguments) -> Outcome {
     let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let bundle = place::bundle(&bundle)?;
+    let key = place::key(arguments.public_key.as_deref(), &root)?;
+    let bundle = place::bundle(&bundle, key.as_ref())?;
     let subject = Subject::of(arguments.node.as_ref(), &root, &bundle)?;
     let Subject { cluster, node, why, .. } = &subject;
     preflight::rights(&root)?;

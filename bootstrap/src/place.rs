@@ -15,10 +15,14 @@ use host::journal::{FORMAT, History, JournalError, Remembered};
 use host::observe;
 use host::root::Root;
 use host::running_system::{Standing, enter, standing};
+use host::signature::PublicKey;
 use host::verified::Verified;
 
 use crate::ask;
 use crate::exit::{Code, Failure};
+
+/// Where a card, or a person, pins the key whose owner is believed.
+const PINNED: &str = "/etc/rootstock/key.pub";
 
 /// What a node shall be, from a bundle or from what was remembered of one.
 pub struct Subject {
@@ -86,9 +90,25 @@ pub fn open(root: &Path, bundle: Option<&Path>) -> Result<(Root, PathBuf), Failu
     }
 }
 
+/// The key whose signature a bundle must have: the one that is named, or the one pinned on the node; without either a
+/// bundle need not be signed.
+pub fn key(named: Option<&Path>, root: &Root) -> Result<Option<PublicKey>, Failure> {
+    let (path, text) = match named {
+        Some(path) => (path.display().to_string(), std::fs::read_to_string(path).map(Some)),
+        None => (PINNED.to_owned(), root.read_text(PINNED)),
+    };
+    // A key that can't be read is no reason to believe everybody.
+    let text = text.with_context(|| format!("read the public key {path}"));
+    let text = text.map_err(|error| Failure::new(Code::Missing, error))?;
+    let key = text.map(|text| PublicKey::parse(&text)).transpose();
+    key.map_err(|why| {
+        Failure::new(Code::VerificationFailed, anyhow!("the public key {path} is not usable: {why}"))
+    })
+}
+
 /// Verifies the bundle at `place`.
-pub fn bundle(place: &Path) -> Result<Verified<Bundle>, Failure> {
-    verify(place).map_err(|error| unusable(place, error))
+pub fn bundle(place: &Path, key: Option<&PublicKey>) -> Result<Verified<Bundle>, Failure> {
+    verify(place, key).map_err(|error| unusable(place, error))
 }
 
 fn unusable(place: &Path, error: BundleError) -> Failure {
@@ -110,10 +130,12 @@ pub fn own_folder() -> Result<PathBuf, Failure> {
 pub fn subject(
     place: &Path,
     is_named: bool,
+    key: Option<&Path>,
     node: Option<&NodeName>,
     root: &Root,
 ) -> Result<Subject, Failure> {
-    let none = match verify(place) {
+    let key = self::key(key, root)?;
+    let none = match verify(place, key.as_ref()) {
         Ok(bundle) => return Subject::of(node, root, &bundle),
         Err(none @ BundleError::NoBundle(_)) if !is_named => none,
         Err(error) => return Err(unusable(place, error)),

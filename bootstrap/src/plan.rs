@@ -15,6 +15,9 @@ pub struct Arguments {
     /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
     #[arg(long)]
     bundle: Option<PathBuf>,
+    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// Which node this is [default: the one of this host name, hardware address or serial number]
     #[arg(long)]
     node: Option<NodeName>,
@@ -32,7 +35,8 @@ pub struct Arguments {
 /// Plans.
 pub fn run(arguments: &Arguments) -> Outcome {
     let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let subject = place::subject(&bundle, arguments.bundle.is_some(), arguments.node.as_ref(), &root)?;
+    let (named, key) = (arguments.bundle.is_some(), arguments.public_key.as_deref());
+    let subject = place::subject(&bundle, named, key, arguments.node.as_ref(), &root)?;
     let Subject { cluster, node, why, resources, .. } = &subject;
     let plan = place::plan(&root, node, resources, &place::history(&root)?)?;
     if arguments.json {

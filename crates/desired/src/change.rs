@@ -153,6 +153,8 @@ pub fn compare(want: &Want, observed: &Observed) -> Change {
         (Want::ManagedLine { .. }, Observed::ManagedLine { line }) => found.line(line),
         (Want::Unit { .. }, Observed::Unit { .. }) => found.unit(want, observed),
         (Want::Run { command, .. }, Observed::Run { needed }) => found.run(command, needed),
+        (Want::Chezmoi { .. }, Observed::Chezmoi { pending }) => found.home(pending),
+        (Want::Mise { tools, .. }, Observed::Mise { installed }) => found.tools(tools, installed),
         (_, Observed::Packages { installed: Answer::Unknown { why } }) => found.unknown(why),
         (_, Observed::Packages { installed: Answer::Later { why } } | Observed::Elsewhere { why }) => {
             found.left(why);

@@ -198,6 +198,16 @@ pub enum Observed {
         /// What it runs on that changed after it was last started by us: a run was cut off between the two.
         outdated: BTreeSet<ResourceId>,
     },
+    /// A home.
+    Chezmoi {
+        /// Files that an apply would change.
+        pending: Answer<Vec<String>>,
+    },
+    /// Tools.
+    Mise {
+        /// Those of the wanted that are there, as `name@version`.
+        installed: Answer<BTreeSet<String>>,
+    },
     /// A command.
     Run {
         /// Its probe says that it has to run.
@@ -247,6 +257,8 @@ impl Observed {
                 active: Answer::Known(false),
                 outdated: BTreeSet::new(),
             },
+            Want::Chezmoi { .. } => Self::Chezmoi { pending: Answer::unknown("the desk is not the node") },
+            Want::Mise { .. } => Self::Mise { installed: Answer::Known(BTreeSet::new()) },
             Want::NodeMetadata { .. } => Self::Elsewhere { why: Self::NODE_METADATA.to_owned() },
             Want::Run { .. } => Self::Run { needed: Answer::unknown(Self::RUN) },
         }

@@ -118,7 +118,9 @@ const fn rank(want: &Want) -> u8 {
         Want::Artifact { .. } => 8,
         Want::Run { .. } => 9,
         Want::Unit { .. } => 10,
-        Want::NodeMetadata { .. } => 11,
+        Want::Chezmoi { .. } => 11,
+        Want::Mise { .. } => 12,
+        Want::NodeMetadata { .. } => 13,
     }
 }
 
@@ -154,12 +156,14 @@ struct Index<'a> {
     files: BTreeMap<&'a AbsPath, usize>,
     packages: Vec<usize>,
     secrets: Vec<(&'a str, usize)>,
+    /// Homes that chezmoi fills, by user.
+    homes: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Index<'a> {
     fn of(resources: &'a [Resource]) -> Result<Self, OrderError> {
         let (mut by_id, mut folders, mut files) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (mut packages, mut secrets) = (Vec::new(), Vec::new());
+        let (mut packages, mut secrets, mut homes) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut places: BTreeMap<&AbsPath, &Resource> = BTreeMap::new();
         for (at, resource) in resources.iter().enumerate() {
             let id = &resource.id;
@@ -177,6 +181,7 @@ impl<'a> Index<'a> {
                 }
                 Want::File { path, .. } | Want::Artifact { path, .. } => drop(files.insert(path, at)),
                 Want::Packages { .. } => packages.push(at),
+                Want::Chezmoi { user, .. } => drop(homes.insert(user.as_str(), at)),
                 _ => {}
             }
             let Some(path) = path_of(&resource.want) else { continue };
@@ -190,7 +195,7 @@ impl<'a> Index<'a> {
                 }
             }
         }
-        Ok(Self { by_id, folders, files, packages, secrets })
+        Ok(Self { by_id, folders, files, packages, secrets, homes })
     }
 
     fn implied(&self, want: &Want, needs: &mut BTreeSet<usize>) {
@@ -214,8 +219,27 @@ impl<'a> Index<'a> {
                 let paths = command.iter().filter_map(|word| word.parse::<AbsPath>().ok());
                 needs.extend(paths.filter_map(|path| self.files.get(&path)));
             }
+            Want::Chezmoi { source, .. } => {
+                needs.extend(self.program("chezmoi"));
+                let inside = format!("{source}/");
+                let files = self.files.iter().filter(|(path, _)| path.as_str().starts_with(&inside));
+                needs.extend(files.map(|(_, at)| at));
+            }
+            Want::Mise { user, .. } => {
+                needs.extend(self.program("mise"));
+                // What mise installs stands in a file of that home.
+                needs.extend(self.homes.get(user.as_str()));
+            }
             _ => {}
         }
+    }
+
+    /// The resource that installs `program`.
+    fn program(&self, program: &str) -> Option<&usize> {
+        self.files
+            .iter()
+            .find(|(path, _)| path.as_str() == format!("/usr/local/bin/{program}"))
+            .map(|(_, at)| at)
     }
 
     /// The file a unit is and its drop-ins.

@@ -208,6 +208,20 @@ pub enum Want {
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         restart_on: BTreeSet<ResourceId>,
     },
+    /// A person's home as a chezmoi source has it, applied as that person; scripts and downloads of the source are not run.
+    Chezmoi {
+        /// Whose home.
+        user: String,
+        /// The source's folder on the node.
+        source: AbsPath,
+    },
+    /// Tools of a person, installed by mise as that person.
+    Mise {
+        /// Whose.
+        user: String,
+        /// Versions by tool.
+        tools: BTreeMap<String, String>,
+    },
     /// Labels and taints of the Kubernetes node, applied by whoever holds server rights after registration
     /// (FIELD K15, K16).
     NodeMetadata {
@@ -252,6 +266,8 @@ impl Want {
             Self::ManagedLine { .. } => "managed-line",
             Self::Artifact { .. } => "artifact",
             Self::Unit { .. } => "unit",
+            Self::Chezmoi { .. } => "chezmoi",
+            Self::Mise { .. } => "mise",
             Self::NodeMetadata { .. } => "node-metadata",
             Self::Run { .. } => "run",
         }
@@ -272,6 +288,7 @@ impl Want {
             Self::ManagedBlock { path, name, .. } => format!("{path}#{name}"),
             Self::Unit { name, .. } => name.to_string(),
             Self::NodeMetadata { node, .. } => node.to_string(),
+            Self::Chezmoi { user, .. } | Self::Mise { user, .. } => user.clone(),
         }
     }
 }

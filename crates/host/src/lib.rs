@@ -23,12 +23,14 @@ pub mod observe;
 #[cfg(feature = "net")]
 pub mod oci;
 pub mod perform;
+mod person;
 pub mod preflight;
 pub mod process;
 pub mod report;
 pub mod root;
 pub mod running_system;
 pub mod secret;
+pub mod signature;
 pub mod stage;
 pub mod tree;
 pub mod verified;

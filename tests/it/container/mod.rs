@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod engine;
+mod homes;
 mod images;
 mod join;
 mod nodes;
@@ -10,6 +11,13 @@ use tests::ring::Trial;
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    let all = [engine::trials(), images::trials(), by_hand::trials(), nodes::trials(), join::trials()];
+    let all = [
+        engine::trials(),
+        images::trials(),
+        by_hand::trials(),
+        nodes::trials(),
+        join::trials(),
+        homes::trials(),
+    ];
     all.into_iter().flatten().collect()
 }

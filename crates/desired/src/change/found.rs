@@ -3,6 +3,8 @@
 //! In: what is wanted and what was seen, field by field. Out: a [`Change`]; a certain difference outweighs a doubt, and a
 //! doubt what is left to others.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Action, Change, Difference, clean};
 use crate::artifact::{Pinned, TakenOut};
 use crate::block::whole_lines;
@@ -206,6 +208,29 @@ impl Found {
                     Answer::Unknown { why } | Answer::Later { why } => self.left(why),
                 }
             }
+        }
+    }
+    /// The files of a home that differ, by name: what is in them is that person's.
+    pub(super) fn home(&mut self, pending: &Answer<Vec<String>>) {
+        match pending {
+            Answer::Known(paths) if paths.is_empty() => {}
+            Answer::Known(paths) => self.differ("apply", None, &paths.join(" ")),
+            Answer::Unknown { why } => self.unknown(why),
+            Answer::Later { why } => self.left(why),
+        }
+    }
+    pub(super) fn tools(&mut self, wanted: &BTreeMap<String, String>, installed: &Answer<BTreeSet<String>>) {
+        let all = wanted.iter().map(|(name, version)| format!("{name}@{version}"));
+        match installed {
+            Answer::Known(installed) => {
+                let missing: Vec<String> = all.filter(|tool| !installed.contains(tool)).collect();
+                self.exists(missing.len() < wanted.len());
+                if !missing.is_empty() {
+                    self.differ("install", None, &missing.join(" "));
+                }
+            }
+            Answer::Unknown { why } => self.unknown(why),
+            Answer::Later { why } => self.left(why),
         }
     }
     /// A command stands for what its probe looks for.

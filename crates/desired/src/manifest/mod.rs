@@ -31,6 +31,8 @@ pub const FORMAT: u32 = 1;
 pub const FOLDER: &str = "rootstock";
 /// The manifest itself, which no manifest lists.
 pub const MANIFEST: &str = "manifest.json";
+/// The signature of the manifest's text, beside it where the desk has a key; no manifest lists it.
+pub const SIGNATURE: &str = "manifest.json.minisig";
 /// The node's program.
 pub const PROGRAM: &str = "bootstrap";
 /// Where a node has its program, in everybody's `PATH`.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use desired::identity::Identity;
-use desired::manifest::{BundleManifest, BundlePath, Deferred, FORMAT, FileRecord, MANIFEST, NodeDocument};
+use desired::manifest::{
+    BundleManifest, BundlePath, Deferred, FORMAT, FileRecord, MANIFEST, NodeDocument, SIGNATURE,
+};
 use desired::order::order;
 use desired::resource::Resource;
 use desired::{Arch, ArtifactName, ByteSize, ClusterName, Digest, Invalid, Mode, NodeName};
@@ -18,6 +20,7 @@ use crate::archive::tar::Entry;
 use crate::archive::{Options, Sums, pack_file};
 use crate::cache::CachedFile;
 use crate::cargo_build::Program;
+use crate::signature::Signer;
 use crate::verified::Verified;
 
 /// An artifact whose bytes were verified and lie on this machine.
@@ -50,6 +53,8 @@ pub struct Contents {
     pub artifacts: Vec<Included>,
     /// Artifacts the nodes fetch.
     pub deferred: Vec<Deferred>,
+    /// Who signs the manifest.
+    pub signer: Option<Signer>,
 }
 
 /// A bundle that was written.
@@ -115,7 +120,14 @@ fn lay_out(contents: &Contents) -> Result<(BundleManifest, Vec<Entry>), BundleEr
     }
     let mut entries = layout.entries;
     let manifest_path: BundlePath = MANIFEST.parse()?;
-    entries.push(Entry::bytes(manifest_path.in_archive(), Mode::PUBLIC, manifest.to_json()));
+    let text = manifest.to_json();
+    if let Some(signer) = &contents.signer {
+        let comment = format!("bundle of cluster {} for {}", manifest.cluster, manifest.arch);
+        let signature: BundlePath = SIGNATURE.parse()?;
+        let signed = signer.sign(text.as_bytes(), &comment)?;
+        entries.push(Entry::bytes(signature.in_archive(), Mode::PUBLIC, signed));
+    }
+    entries.push(Entry::bytes(manifest_path.in_archive(), Mode::PUBLIC, text));
     Ok((manifest, entries))
 }
 

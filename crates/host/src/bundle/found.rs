@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use desired::manifest::{BundleManifest, BundlePath, FileRecord, MANIFEST, NodeDocument, PROGRAM, RESOURCES};
+use desired::manifest::{
+    BundleManifest, BundlePath, FileRecord, MANIFEST, NodeDocument, PROGRAM, RESOURCES, SIGNATURE,
+};
 use desired::types::DigestAlgorithm;
 use desired::{ByteSize, Digest, Mode};
 
 use super::{Bundle, BundleError};
 use crate::digest::Hasher;
 use crate::elf;
+use crate::signature::{self, PublicKey};
 
 /// A manifest or a node's resources beyond this are no longer something a node should parse.
 const TEXT_LONGEST: u64 = 64 << 20;
@@ -32,6 +35,7 @@ pub(super) struct Found {
     records: BTreeMap<BundlePath, FileRecord>,
     folders: BTreeSet<String>,
     manifest: Option<Vec<u8>>,
+    signature: Option<Vec<u8>>,
     /// The resources of each node, by path.
     texts: BTreeMap<BundlePath, Vec<u8>>,
     program: Vec<u8>,
@@ -55,20 +59,23 @@ impl Found {
     ) -> Result<(), FileFault> {
         let is_manifest = path == MANIFEST;
         let is_text = is_manifest || path.ends_with(&format!("/{RESOURCES}"));
-        if is_text && size > TEXT_LONGEST {
-            let why = format!("it has {size} bytes, more than the {TEXT_LONGEST} that are read");
+        let is_signature = path == SIGNATURE;
+        let longest = if is_signature { signature::LONGEST } else { TEXT_LONGEST };
+        if (is_text || is_signature) && size > longest {
+            let why = format!("it has {size} bytes, more than the {longest} that are read");
             return Err(FileFault::Refused(why));
         }
         let path: BundlePath =
             path.parse().map_err(|invalid: desired::Invalid| FileFault::Refused(invalid.why))?;
-        let keep = match (is_text, path.as_str()) {
+        let keep = match (is_text || is_signature, path.as_str()) {
             (true, _) => usize::MAX,
             (false, PROGRAM) => PROGRAM_HEAD,
             _ => 0,
         };
         let (record, kept) = digest(mode, keep, content).map_err(FileFault::Read)?;
-        if is_manifest {
-            self.manifest = Some(kept);
+        if is_manifest || is_signature {
+            let kind = if is_manifest { &mut self.manifest } else { &mut self.signature };
+            *kind = Some(kept);
             return Ok(());
         }
         if is_text {
@@ -81,10 +88,16 @@ impl Found {
     }
 
     /// Judges all that was read.
-    pub(super) fn finish(self, place: &Path) -> Result<Bundle, BundleError> {
+    pub(super) fn finish(self, place: &Path, key: Option<&PublicKey>) -> Result<Bundle, BundleError> {
         let Some(text) = &self.manifest else {
             return Err(BundleError::NoBundle(place.to_owned()));
         };
+        // Before a word of it is read: who signed the manifest vouches for everything it lists.
+        if let Some(key) = key {
+            let signature = self.signature.as_deref().ok_or(BundleError::Unsigned)?;
+            let signature = String::from_utf8_lossy(signature);
+            key.verify(text, &signature).map_err(BundleError::Signature)?;
+        }
         let digest = Digest::sha256_of(text);
         let text = std::str::from_utf8(text)
             .map_err(|error| BundleError::refused(MANIFEST, format!("it is not UTF-8: {error}")))?;

@@ -68,6 +68,14 @@ pub enum BundleError {
     /// The manifest is not acceptable.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A key is pinned, and the bundle has no signature.
+    #[error(
+        "it is not signed, and this node takes only what the pinned key signed; build it with --sign-key"
+    )]
+    Unsigned,
+    /// A key is pinned, and its owner did not sign this.
+    #[error("its signature does not hold: {0}")]
+    Signature(String),
     /// Files differ from the manifest.
     #[error("{} files differ from the manifest{}", .0.len(), first(.0))]
     Differs(Vec<Fault>),
@@ -95,6 +103,10 @@ pub enum BundleError {
         /// Why.
         source: OrderError,
     },
+    /// It can't be signed.
+    #[cfg(feature = "net")]
+    #[error(transparent)]
+    Signing(#[from] crate::signature::SigningError),
     /// A name that can't stand in a bundle.
     #[error(transparent)]
     Name(#[from] Invalid),

@@ -48,6 +48,7 @@ fn contents(folder: &Path) -> Contents {
             content: Verified::new(CachedFile { path, size: size.0, digest }),
         }],
         deferred: Vec::new(),
+        signer: None,
     }
 }
 
@@ -70,7 +71,7 @@ fn unpacked(folder: &Path) -> PathBuf {
 }
 
 fn refusal(place: &Path) -> String {
-    let error = verify(place).unwrap_err();
+    let error = verify(place, None).unwrap_err();
     assert!(error.is_verification_failure(), "{error}");
     error.to_string()
 }
@@ -79,7 +80,7 @@ fn refusal(place: &Path) -> String {
 fn what_was_written_verifies_as_archive_and_as_folder() {
     let folder = tempfile::tempdir().unwrap();
     let root = unpacked(folder.path());
-    let archive = verify(&folder.path().join("bundle.tar.gz")).unwrap();
+    let archive = verify(&folder.path().join("bundle.tar.gz"), None).unwrap();
     assert_eq!(archive.nodes[&name("rpi-01")].len(), 2);
     assert_eq!(
         archive.nodes[&name("rpi-01")][0].id.as_str(),
@@ -87,7 +88,7 @@ fn what_was_written_verifies_as_archive_and_as_folder() {
         "in the order they come into being"
     );
     for place in [&root, folder.path()] {
-        assert_eq!(verify(place).unwrap().digest, archive.digest);
+        assert_eq!(verify(place, None).unwrap().digest, archive.digest);
     }
 }
 
@@ -108,13 +109,13 @@ fn threads_change_nothing() {
 fn a_flipped_byte_anywhere_is_refused_or_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = written(folder.path());
-    let (good, whole) = (std::fs::read(&path).unwrap(), verify(&path).unwrap());
+    let (good, whole) = (std::fs::read(&path).unwrap(), verify(&path, None).unwrap());
     let mut harmless = 0;
     for at in 0..good.len() {
         let mut bytes = good.clone();
         bytes[at] ^= 0x5a;
         std::fs::write(&path, &bytes).unwrap();
-        match verify(&path) {
+        match verify(&path, None) {
             Err(_) => {}
             // Unused bits between two deflate blocks mean nothing to any reader.
             Ok(bundle) => {
@@ -126,7 +127,7 @@ fn a_flipped_byte_anywhere_is_refused_or_changes_nothing() {
     assert!(harmless <= 8, "{harmless} of {} bytes", good.len());
     for end in 0..good.len() {
         std::fs::write(&path, &good[..end]).unwrap();
-        assert!(verify(&path).is_err(), "cut at {end}");
+        assert!(verify(&path, None).is_err(), "cut at {end}");
     }
 }
 
@@ -198,10 +199,10 @@ fn nothing_is_not_a_bundle() {
     let text = folder.path().join("x.txt");
     std::fs::write(&text, "hello, this is text").unwrap();
     for place in [folder.path(), &text] {
-        let error = verify(place).unwrap_err();
+        let error = verify(place, None).unwrap_err();
         assert!(!error.is_verification_failure() && error.to_string().contains("holds no bundle"), "{error}");
     }
-    assert!(verify(&folder.path().join("gone")).unwrap_err().to_string().starts_with("can't read"));
+    assert!(verify(&folder.path().join("gone"), None).unwrap_err().to_string().starts_with("can't read"));
 }
 
 #[test]

@@ -12,16 +12,18 @@ use desired::manifest::FOLDER;
 use super::found::{FileFault, Found};
 use super::{Bundle, BundleError, folder};
 use crate::archive::{ArchiveError, gzip, tar};
+use crate::signature::PublicKey;
 use crate::verified::Verified;
 
 /// The gzip header that we write. The decoder skips time and system, so another one would go unnoticed.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// Reads the bundle at `place` and holds every byte of it against its manifest.
+/// Reads the bundle at `place` and holds every byte of it against its manifest, and that against its signature where a
+/// key is pinned.
 ///
 /// # Errors
 /// [`BundleError`].
-pub fn verify(place: &Path) -> Result<Verified<Bundle>, BundleError> {
+pub fn verify(place: &Path, key: Option<&PublicKey>) -> Result<Verified<Bundle>, BundleError> {
     let metadata = std::fs::metadata(place).map_err(BundleError::unreadable(place))?;
     let mut found = Found::default();
     if metadata.is_dir() {
@@ -44,7 +46,7 @@ pub fn verify(place: &Path) -> Result<Verified<Bundle>, BundleError> {
         }
         archive((&header[..]).chain(file), &mut found)?;
     }
-    found.finish(place).map(Verified::new)
+    found.finish(place, key).map(Verified::new)
 }
 
 fn archive(stream: impl Read, found: &mut Found) -> Result<(), BundleError> {

@@ -141,10 +141,11 @@ impl History {
                 }
                 match (&mut story.first.more, before.more) {
                     (first @ None, more) => *first = more,
-                    (Some(More::Line { words }), Some(More::Line { words: more })) => {
-                        words.extend(more);
-                        words.sort();
-                        words.dedup();
+                    (Some(More::Line { words: ours }), Some(More::Line { words: more }))
+                    | (Some(More::Tools { tools: ours, .. }), Some(More::Tools { tools: more, .. })) => {
+                        ours.extend(more);
+                        ours.sort();
+                        ours.dedup();
                     }
                     _ => {}
                 }

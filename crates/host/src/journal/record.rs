@@ -181,6 +181,13 @@ pub enum More {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         active: Option<bool>,
     },
+    /// Tools of a person.
+    Tools {
+        /// Whose.
+        user: String,
+        /// Those that were not there before, as `name@version`.
+        tools: Vec<String>,
+    },
     /// A command, which nobody can undo.
     Run {
         /// Its short name.

@@ -7,6 +7,7 @@
 pub(crate) mod artifact;
 mod block;
 mod entry;
+pub(crate) mod home;
 mod hostname;
 mod identity;
 mod kernel_module;
@@ -155,6 +156,8 @@ impl Observer<'_> {
                     None => seen,
                 }
             }
+            Want::Chezmoi { user, source } => home::of_chezmoi(root, user, source),
+            Want::Mise { user, tools } => home::of_mise(root, user, tools),
             Want::NodeMetadata { .. } => Observed::Elsewhere { why: Observed::NODE_METADATA.to_owned() },
             Want::Run { unless, .. } => run::observe(root, unless),
         }

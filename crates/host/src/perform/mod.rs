@@ -10,6 +10,7 @@ mod content;
 mod directory;
 mod error;
 mod fetch;
+mod home;
 mod hostname;
 mod kernel_module;
 mod line;
@@ -159,6 +160,8 @@ impl<'a> Performer<'a> {
             Want::Artifact { .. } => self.artifact(id, &resource.want),
             Want::Unit { .. } => self.unit(resource),
             Want::Run { name, command, unless } => self.command(id, name, command, unless),
+            Want::Chezmoi { user, source } => self.chezmoi(user, source),
+            Want::Mise { user, tools } => self.mise(resource, user, tools),
             // Never asked for: they are left to others, so their change is never pending.
             Want::NodeMetadata { .. } => Ok(()),
         }

@@ -5,6 +5,7 @@ mod cut_off;
 mod faults;
 mod kernel_line;
 mod others;
+mod signed;
 mod which;
 
 use anyhow::{Context as _, ensure};
@@ -29,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         faults::trials(),
         others::trials(),
         kernel_line::trials(),
+        signed::trials(),
         which::trials(),
     ]
     .into_iter()

@@ -22,6 +22,7 @@ use host::cargo_build::Program;
 use host::leak_scan::LeakScanner;
 use host::oci::buildx::Engine;
 use host::report::{Kind, Report};
+use host::signature::Signer;
 
 use super::images::Images;
 use super::{CREATED, EPOCH_SECS, TOOL_VERSION, components, sums};
@@ -63,6 +64,8 @@ pub struct Job<'a> {
     pub engine: &'a Engine,
     /// The last output.
     pub previous: &'a Path,
+    /// Who signs bundles.
+    pub signer: Option<&'a Signer>,
     /// Who waits.
     pub report: &'a Report,
 }
@@ -160,6 +163,7 @@ impl Job<'_> {
             nodes: nodes.iter().map(|node| (node.name.clone(), resources[&node.name].clone())).collect(),
             artifacts,
             deferred,
+            signer: self.signer.cloned(),
         }
     }
 

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use blueprint::lock::Update;
 use blueprint::model::Model;
 use clap::{Args, ValueEnum};
-use desired::Digest;
+use desired::{Digest, SecretReference};
 use host::cargo_build;
 use host::freshness::Record;
 use host::oci::buildx::{self, Wish};
@@ -26,6 +26,7 @@ use host::oci::credentials;
 use host::oci::layout::Layout;
 use host::oci::push::{self, Reference};
 use host::report::{Report, Style};
+use host::signature::Signer;
 use host::stage::{OutputFolder, StageError};
 
 use crate::artifacts::{self, Permission};
@@ -64,6 +65,12 @@ pub struct Arguments {
     /// Fail if an artifact can't be embedded
     #[arg(long)]
     air_gap: bool,
+    /// Sign bundles with this secret key of minisign
+    #[arg(long, value_name = "FILE")]
+    sign_key: Option<PathBuf>,
+    /// Where that key's password is: env:NAME or file:/PATH
+    #[arg(long, value_name = "REFERENCE", requires = "sign_key")]
+    sign_password: Option<SecretReference>,
     /// Try again to reach what was deferred, also if nothing changed
     #[arg(long)]
     refetch: bool,
@@ -119,6 +126,17 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     Ok(Code::Done)
 }
 
+/// The key that signs, if one is named.
+fn signer(arguments: &Arguments) -> Result<Option<Signer>, Failure> {
+    let Some(path) = &arguments.sign_key else { return Ok(None) };
+    let password = arguments.sign_password.as_ref().map(|reference| {
+        let secret = host::secret::at_the_desk(reference);
+        secret.map_err(|why| anyhow::anyhow!("the password {reference} can't be had, {why}"))
+    });
+    let password = password.transpose().map_err(Failure::with(Code::Missing))?;
+    Signer::read(path, password.as_ref()).map(Some).map_err(Failure::with(Code::Missing))
+}
+
 /// What stays the same during one run.
 struct Run<'a> {
     arguments: &'a Arguments,
@@ -126,16 +144,21 @@ struct Run<'a> {
     workspace: PathBuf,
     profiles: PathBuf,
     freshness: freshness::Common,
+    signer: Option<Signer>,
     report: Report,
 }
 
 impl<'a> Run<'a> {
     fn new(common: &'a Common, arguments: &'a Arguments) -> Result<Self, Failure> {
         let (workspace, profiles) = (repository::root()?, load::profiles_folder(common)?);
-        let flags = format!("{:?} {:?} air-gap={}", arguments.engine, arguments.builder, arguments.air_gap);
+        let signer = signer(arguments)?;
+        let signed =
+            signer.as_ref().map_or_else(String::new, |signer| format!(" signed={}", signer.key_id()));
+        let flags =
+            format!("{:?} {:?} air-gap={}{signed}", arguments.engine, arguments.builder, arguments.air_gap);
         let freshness = freshness::Common::read(&workspace, &profiles, flags)?;
         let style = if common.json { Style::Json } else { Style::Auto };
-        Ok(Self { arguments, common, workspace, profiles, freshness, report: Report::new(style) })
+        Ok(Self { arguments, common, workspace, profiles, freshness, signer, report: Report::new(style) })
     }
 
     /// The answers of clusters that are as the last run left them.
@@ -199,6 +222,7 @@ impl Run<'_> {
                 workspace: &self.workspace,
                 engine: &engine,
                 previous: &previous,
+                signer: self.signer.as_ref(),
                 report: &self.report,
             };
             let stage = output.stage(model.name.as_str()).context("prepare the output")?;

@@ -7,13 +7,16 @@
 
 use std::collections::BTreeMap;
 
-use desired::resource::Resource;
+use desired::resource::{Owner, Resource, Want};
 use desired::{FileSet, Mode};
 use serde::Serialize;
 
 use super::{RenderError, mise, template};
 use crate::escape::toml;
 use crate::model::{Capability, Model, Node, OsFamily, Pins, ServiceKind, ShareServer};
+
+/// Where a node has the source of its homes, for everybody to read.
+const SOURCE: &str = "/usr/local/share/rootstock/chezmoi";
 
 /// Nodes that get the same text.
 #[derive(Debug, Serialize)]
@@ -60,16 +63,29 @@ struct NodeData {
     shares: BTreeMap<String, String>,
 }
 
-/// The chezmoi binary, on Linux nodes that have the capability and where the lock has a pin.
+/// The chezmoi binary, the source of this node's home and its apply, on Linux nodes that have the capability and where
+/// the lock has a pin.
 ///
 /// # Errors
-/// None at present; the signature is that of every family.
-pub fn resources(_model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource>, RenderError> {
+/// If a value has no form in a template or in TOML.
+pub fn resources(model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource>, RenderError> {
     if !node.os.family.is_linux() || !node.can(Capability::Chezmoi) {
         return Ok(Vec::new());
     }
-    let pin = pins.get("chezmoi", node.arch);
-    pin.into_iter().map(|pin| mise::program("chezmoi", pin)).collect()
+    let Some(pin) = pins.get("chezmoi", node.arch) else { return Ok(Vec::new()) };
+    let mut all = vec![mise::program("chezmoi", pin)?];
+    let invalid = || RenderError::invalid("the chezmoi tree");
+    for (path, entry) in sources(model, &[node])?.iter() {
+        all.push(Resource::new(Want::File {
+            path: format!("{SOURCE}/{path}").parse().map_err(invalid())?,
+            mode: entry.mode,
+            owner: Owner::root(),
+            content: String::from_utf8_lossy(&entry.content).into_owned(),
+        }));
+    }
+    let source = SOURCE.parse().map_err(invalid())?;
+    all.push(Resource::new(Want::Chezmoi { user: model.admin_user.clone(), source }));
+    Ok(all)
 }
 
 /// The source tree; none where no node has the capability.
@@ -81,8 +97,16 @@ pub fn tree(model: &Model, _pins: &Pins) -> Result<FileSet, RenderError> {
     if !model.nodes.values().any(|node| node.can(Capability::Chezmoi)) {
         return Ok(files);
     }
-    let context = context(model)?;
-    let data = data(model);
+    let nodes: Vec<&Node> = model.nodes.values().collect();
+    files.nest("chezmoi", sources(model, &nodes)?).map_err(RenderError::invalid("the chezmoi tree"))?;
+    Ok(files)
+}
+
+/// The source tree for the homes of `nodes`.
+fn sources(model: &Model, nodes: &[&Node]) -> Result<FileSet, RenderError> {
+    let mut files = FileSet::new();
+    let context = context(model, nodes)?;
+    let data = data(model, nodes);
     let data = toml::document(&data).map_err(RenderError::inexpressible("chezmoi's data"))?;
     let sources = [
         (".chezmoidata/cluster.toml", data),
@@ -93,17 +117,15 @@ pub fn tree(model: &Model, _pins: &Pins) -> Result<FileSet, RenderError> {
         ("dot_config/mise/config.toml.tmpl", template::render("chezmoi/mise.toml.tmpl", &context)?),
     ];
     for (path, text) in sources {
-        files
-            .insert(&format!("chezmoi/{path}"), Mode::PUBLIC, text)
-            .map_err(RenderError::invalid("the chezmoi tree"))?;
+        files.insert(path, Mode::PUBLIC, text).map_err(RenderError::invalid("the chezmoi tree"))?;
     }
     Ok(files)
 }
 
 /// mise's configuration by node, nodes with the same text together, so that a thousand equal nodes are one branch.
-fn context(model: &Model) -> Result<Context, RenderError> {
+fn context(model: &Model, nodes: &[&Node]) -> Result<Context, RenderError> {
     let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for node in model.nodes.values().filter(|node| node.can(Capability::Mise)) {
+    for node in nodes.iter().filter(|node| node.can(Capability::Mise)) {
         by_text.entry(mise::config(model, Some(node))?).or_default().push(node.name.to_string());
     }
     let mut groups: Vec<Group> = by_text.into_iter().map(|(text, nodes)| Group { nodes, text }).collect();
@@ -111,7 +133,7 @@ fn context(model: &Model) -> Result<Context, RenderError> {
     Ok(Context { cluster: model.name.to_string(), groups, fallback: mise::config(model, None)? })
 }
 
-fn data(model: &Model) -> Data {
+fn data(model: &Model, nodes: &[&Node]) -> Data {
     Data {
         cluster: ClusterData {
             name: model.name.to_string(),
@@ -119,7 +141,7 @@ fn data(model: &Model) -> Data {
             admin_user: model.admin_user.clone(),
             domain: model.domain.clone(),
         },
-        nodes: model.nodes.values().map(|node| (node.name.to_string(), node_data(model, node))).collect(),
+        nodes: nodes.iter().map(|node| (node.name.to_string(), node_data(model, node))).collect(),
     }
 }
 

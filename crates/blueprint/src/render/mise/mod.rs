@@ -33,15 +33,22 @@ struct Config {
     tasks: BTreeMap<String, Task>,
 }
 
-/// The mise binary, on Linux nodes that have the capability and where the lock has a pin.
+/// The mise binary and the tools it installs, on Linux nodes that have the capability and where the lock has a pin.
 ///
 /// # Errors
 /// None at present; the signature is that of every family.
-pub fn resources(_model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource>, RenderError> {
+pub fn resources(model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource>, RenderError> {
     if !node.os.family.is_linux() || !node.can(Capability::Mise) {
         return Ok(Vec::new());
     }
-    pins.get("mise", node.arch).into_iter().map(|pin| program("mise", pin)).collect()
+    let Some(pin) = pins.get("mise", node.arch) else { return Ok(Vec::new()) };
+    let mut all = vec![program("mise", pin)?];
+    let tools: BTreeMap<String, String> =
+        tools(model).into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+    if !tools.is_empty() {
+        all.push(Resource::new(Want::Mise { user: model.admin_user.clone(), tools }));
+    }
+    Ok(all)
 }
 
 /// A pinned program under /usr/local/bin.
@@ -74,17 +81,24 @@ pub fn tree(model: &Model, _pins: &Pins) -> Result<FileSet, RenderError> {
     Ok(files)
 }
 
+/// The version the cluster names, as mise writes it.
+fn version(model: &Model, name: &str) -> Option<String> {
+    model.versions.get(name).map(|version| version.strip_prefix('v').unwrap_or(version).to_owned())
+}
+
+/// The tools that mise installs.
+fn tools(model: &Model) -> BTreeMap<&'static str, String> {
+    TOOLS.into_iter().filter_map(|tool| Some((tool, version(model, tool)?))).collect()
+}
+
 /// The configuration of `node`; for a machine nobody knows, the tools alone.
 ///
 /// # Errors
 /// If a name in a task has no form in a shell command.
 pub(super) fn config(model: &Model, node: Option<&Node>) -> Result<String, RenderError> {
-    let version = |name: &str| {
-        model.versions.get(name).map(|version| version.strip_prefix('v').unwrap_or(version).to_owned())
-    };
     let config = Config {
-        min_version: version("mise"),
-        tools: TOOLS.into_iter().filter_map(|tool| Some((tool, version(tool)?))).collect(),
+        min_version: version(model, "mise"),
+        tools: tools(model),
         tasks: match node {
             Some(node) => task::tasks(model, node)?,
             None => BTreeMap::new(),

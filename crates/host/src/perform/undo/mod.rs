@@ -13,7 +13,7 @@ use desired::UnitName;
 use desired::observed::{Answer, Observed};
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
 
-use super::{PerformError, hostname, kernel_module, packages, sysctl, unit};
+use super::{PerformError, home, hostname, kernel_module, packages, sysctl, unit};
 use crate::journal::{History, Journal, JournalError, More, PlaceBefore, State, Step, Story, saved};
 use crate::observe;
 use crate::process::Invocation;
@@ -138,6 +138,7 @@ impl Undo<'_> {
                 }
                 Ok(undone)
             }
+            More::Tools { user, tools } => home::uninstall(self.root, user, tools),
             More::Run { name } => {
                 Ok(Undone::Partly { why: format!("what the command `{name}` did can't be undone by itself") })
             }

@@ -1,0 +1,128 @@
+//! A person's home filled by the real chezmoi as that person, and the system around a container joined from inside it.
+
+use anyhow::{Context as _, ensure};
+use desired::resource::{Owner, Resource, Want};
+use desired::{FileSet, Mode};
+use host::process::Output;
+use std::collections::BTreeMap;
+use tests::lab::node::{Network, Node as Machine, Options};
+use tests::lab::{Lab, Need};
+use tests::node::{NODE, Node};
+use tests::programs::{answering, folder, said};
+use tests::ring::{Ring, Trial};
+
+const SOURCE: &str = "/usr/local/share/rootstock/chezmoi";
+
+pub fn trials() -> Vec<Trial> {
+    let needs = [Need::Engine, Need::Node, Need::Chezmoi, Need::Mise];
+    vec![Trial::new(Ring::Container, "homes::chezmoi_and_mise_run_as_the_person", filled).needs(&needs)]
+}
+
+/// A source with a file that is new, one that replaces, and one in a folder that is not there.
+fn resources(tools: &[(&str, &str)]) -> anyhow::Result<Vec<Resource>> {
+    let file = |name: &str, content: &str| -> anyhow::Result<Resource> {
+        let (mode, owner) = (Mode::PUBLIC, Owner::root());
+        let path = format!("{SOURCE}/{name}").parse()?;
+        Ok(Resource::new(Want::File { path, mode, owner, content: content.to_owned() }))
+    };
+    let user = "pi".to_owned();
+    let tools: BTreeMap<String, String> =
+        tools.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
+    Ok(vec![
+        Resource::new(Want::Mise { user: user.clone(), tools }),
+        Resource::new(Want::Chezmoi { user, source: SOURCE.parse()? }),
+        file("dot_profile", "ours on {{ .chezmoi.hostname }}\n")?,
+        file("dot_greeting.tmpl", "{{ .chezmoi.username }} on {{ .chezmoi.hostname }}\n")?,
+        file("dot_config/deep/trial.toml", "a = 1\n")?,
+    ])
+}
+
+/// The machine with a person, both tools and our program; not where join puts it, so that leave takes only its own.
+fn machine<'lab>(lab: &'lab Lab, network: &Network<'_>) -> anyhow::Result<Machine<'lab>> {
+    let machine = Machine::start(lab, NODE, network, &Options::default())?;
+    machine.said("useradd", &["--create-home", "--shell", "/bin/sh", "pi"])?;
+    machine.said("sh", &["-c", "echo mine >/home/pi/.profile; chown pi:pi /home/pi/.profile"])?;
+    let mut files = FileSet::new();
+    for (name, path) in [
+        ("usr/local/bin/chezmoi", lab.path("chezmoi")),
+        ("usr/local/bin/mise", lab.path("mise")),
+        ("opt/bootstrap", &folder()?.join("bootstrap")),
+    ] {
+        let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+        files.insert(name, Mode::EXECUTABLE, bytes)?;
+    }
+    machine.place(&files)?;
+    // A version that is there, as mise itself keeps them.
+    let tool =
+        "d=/home/pi/.local/share/mise/installs/node/22.1.0/bin; mkdir -p $d; chown -R pi:pi /home/pi/.local";
+    machine.said("sh", &["-c", tool])?;
+    // Asked the first time, mise makes folders of its own.
+    machine.said("runuser", &["-u", "pi", "--", "env", "HOME=/home/pi", "mise", "ls"])?;
+    Ok(machine)
+}
+
+fn run(machine: &Machine<'_>, desk: &Node, verb: &[&str]) -> anyhow::Result<Output> {
+    let mut files = FileSet::new();
+    files.insert("opt/bundle.tar.gz", Mode::PUBLIC, std::fs::read(desk.archive())?)?;
+    machine.place(&files)?;
+    Ok(answering(machine.call("/opt/bootstrap")).args(verb.iter().copied()).run()?)
+}
+
+fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
+    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
+    for word in words {
+        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
+    }
+    Ok(())
+}
+
+const JOIN: [&str; 4] = ["join", "--yes", "--bundle", "/opt/bundle.tar.gz"];
+
+fn filled(lab: &Lab) -> anyhow::Result<()> {
+    let network = Network::new(lab.engine())?;
+    let machine = machine(lab, &network)?;
+    let listing = "find /home /root /usr/local -printf '%p %m %u:%g %l ' -type f -exec sha256sum {} \\; -o -print | sort";
+    let before = machine.said("sh", &["-c", listing])?;
+    let desk = Node::new(&resources(&[("node", "22.1.0")])?)?;
+    let joined = run(&machine, &desk, &JOIN)?;
+    expect(&joined, 0, &["done     chezmoi:pi", "converged"])?;
+    ensure!(!said(&joined).contains("mise:pi"), "mise has what is wanted: {}", said(&joined));
+    for (path, text) in [
+        ("/home/pi/.profile", "ours on {{ .chezmoi.hostname }}"),
+        ("/home/pi/.greeting", "pi on rpi-01"),
+        ("/home/pi/.config/deep/trial.toml", "a = 1"),
+    ] {
+        ensure!(machine.read(path)?.trim() == text, "{path}: {}", machine.read(path)?);
+        // FIELD C9.
+        ensure!(
+            machine.said("stat", &["-c", "%U:%G", path])?.trim() == "pi:pi",
+            "{path} is not the person's"
+        );
+    }
+    expect(&run(&machine, &desk, &JOIN)?, 0, &["nothing to do"])?;
+    // The person edits a file: that is drift, by the file's name and without its text.
+    machine.said("sh", &["-c", "echo secret-note >>/home/pi/.greeting"])?;
+    let plan = run(&machine, &desk, &["plan", "--bundle", "/opt/bundle.tar.gz", "--detailed-exitcode"])?;
+    expect(&plan, 3, &["~ chezmoi:pi", "/home/pi/.greeting"])?;
+    ensure!(!said(&plan).contains("secret-note"), "{}", said(&plan));
+    expect(&run(&machine, &desk, &["leave", "--yes"])?, 7, &["kept      file:/home/pi/.greeting"])?;
+    expect(&run(&machine, &desk, &["leave", "--yes", "--force"])?, 0, &["the journal is gone"])?;
+    let after = machine.said("sh", &["-c", listing])?;
+    ensure!(before == after, "after leave:\n{}", difference(&before, &after));
+    // A tool that nobody can fetch here, and a user who is not there: everything else is done.
+    let mut all = resources(&[("node", "22.2.0")])?;
+    all.push(Resource::new(Want::Chezmoi { user: "ghost".to_owned(), source: SOURCE.parse()? }));
+    let desk = Node::new(&all)?;
+    let failed = run(&machine, &desk, &JOIN)?;
+    expect(&failed, 1, &["install node@22.2.0", "no user `ghost`"])?;
+    ensure!(machine.read("/home/pi/.greeting")?.trim() == "pi on rpi-01", "the home of pi waits for others");
+    Ok(())
+}
+
+fn difference(one: &str, other: &str) -> String {
+    let lines = |from: &str, not_in: &str, sign: char| -> String {
+        let all: std::collections::BTreeSet<&str> = not_in.lines().collect();
+        from.lines().filter(|line| !all.contains(line)).map(|line| format!("{sign} {line}\n")).collect()
+    };
+    lines(one, other, '-') + &lines(other, one, '+')
+}
