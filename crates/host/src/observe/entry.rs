@@ -39,7 +39,8 @@ pub(super) fn see(root: &Root, accounts: &Accounts, path: &AbsPath, size: Option
 
 fn digest(seen: &Seen) -> std::io::Result<Digest> {
     let (mut file, mut hasher) = (seen.open()?, Hasher::new(DigestAlgorithm::Sha256));
-    let mut buffer = vec![0; 128 * 1024];
+    // Larger ones are mapped and unmapped for every small file.
+    let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finish()),

@@ -76,11 +76,22 @@ fn rpm(names: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
 fn parse(status: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for paragraph in status.split("\n\n") {
-        let field = |key: &str| paragraph.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
-        let (Some(name), Some(state)) = (field("Package:"), field("Status:")) else { continue };
-        if state.split(' ').next_back() == Some("installed") {
+        let (mut name, mut state, mut architecture) = ("", "", "");
+        for line in paragraph.lines() {
+            // Most lines go on with a field before them.
+            let Some((key, value)) = line.split_once(": ").filter(|_| !line.starts_with(' ')) else { continue };
+            match key {
+                "Package" => name = value.trim(),
+                "Status" => state = value.trim(),
+                "Architecture" => architecture = value.trim(),
+                _ => {}
+            }
+        }
+        if state.split(' ').next_back() == Some("installed") && !name.is_empty() {
             names.insert(name.to_owned());
-            names.extend(field("Architecture:").map(|arch| format!("{name}:{arch}")));
+            if !architecture.is_empty() {
+                names.insert(format!("{name}:{architecture}"));
+            }
         }
     }
     names

@@ -6,6 +6,7 @@
 mod bundle;
 mod images;
 mod input;
+mod join;
 mod noop;
 mod render;
 
@@ -37,6 +38,8 @@ enum Comparison {
     Bundle,
     /// Building an image of both architectures against `docker buildx bake`
     Images,
+    /// A second `bootstrap join` against Ansible and mise bootstrap
+    Join,
     /// A second build-images with nothing changed
     Noop,
     /// Checking and rendering 1,000 nodes against a template engine alone
@@ -69,13 +72,15 @@ struct Answer<'a> {
 
 /// Runs the comparisons one after the other and prints the table.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
-    let all = [Comparison::Bundle, Comparison::Images, Comparison::Noop, Comparison::Render];
+    let all =
+        [Comparison::Bundle, Comparison::Images, Comparison::Join, Comparison::Noop, Comparison::Render];
     let chosen = if arguments.what.is_empty() { &all[..] } else { &arguments.what };
     let mut rows = Vec::new();
     for comparison in chosen {
         rows.extend(match comparison {
             Comparison::Bundle => bundle::compare(arguments.rounds)?,
             Comparison::Images => images::compare(arguments.rounds)?,
+            Comparison::Join => join::compare(arguments.rounds)?,
             Comparison::Noop => noop::compare(arguments.rounds)?,
             Comparison::Render => render::compare(arguments.rounds)?,
         });
@@ -102,9 +107,11 @@ fn table(rows: &[Row]) -> String {
         let number = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
         };
+        // A ratio of a thousandth needs more digits to say anything.
+        let digits = if row.aim.is_some_and(|aim| aim < 0.01) { 4 } else { 2 };
         let aim = match (row.ratio, row.aim) {
-            (Some(ratio), Some(aim)) => format!("{}{aim:.2}", if ratio <= aim { "✓ " } else { "✗ " }),
-            (None, Some(aim)) => format!("{aim:.2}"),
+            (Some(ratio), Some(aim)) => format!("{}{aim:.digits$}", if ratio <= aim { "✓ " } else { "✗ " }),
+            (None, Some(aim)) => format!("{aim:.digits$}"),
             (_, None) => String::new(),
         };
         text.push_str(&format!(
@@ -112,7 +119,7 @@ fn table(rows: &[Row]) -> String {
             row.input,
             row.way,
             number(row.seconds, 3),
-            number(row.ratio, 3),
+            number(row.ratio, digits.max(3)),
             aim,
             row.note
         ));
