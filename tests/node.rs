@@ -418,6 +418,7 @@ pub fn artifact(path: &str) -> Resource {
         mode: Mode::EXECUTABLE,
         artifact: "tool".parse().expect("a legal name"),
         file: "tool".to_owned(),
+        version: None,
         pinned: Pinned::File { digest: Digest::sha256_of(&bytes), size: Some(ByteSize(bytes.len() as u64)) },
     })
 }

@@ -160,6 +160,12 @@ impl<'lab> Node<'lab> {
         &self.name
     }
 
+    /// What the engine calls it, for what is run beside it.
+    #[must_use]
+    pub fn container(&self) -> &str {
+        &self.container
+    }
+
     /// A call of a program on it, as root; what the call is given on standard input gets there.
     #[must_use]
     pub fn call(&self, program: &str) -> Invocation {

@@ -193,6 +193,9 @@ pub enum Want {
         artifact: ArtifactName,
         /// Its file in the bundle's folder of that name.
         file: String,
+        /// Its version as its vendor writes it, where whoever changes it has to look at it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
         /// What its bytes are held against.
         pinned: Pinned,
     },

@@ -1,5 +1,6 @@
 //! A real engine and a real registry.
 
+mod around;
 mod by_hand;
 mod engine;
 mod homes;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         nodes::trials(),
         join::trials(),
         homes::trials(),
+        around::trials(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -148,6 +148,7 @@ fn compose(model: &Model, node: &Node, pins: &Pins) -> Result<Option<Resource>, 
         mode: pin.mode,
         artifact,
         file: pin.file.clone(),
+        version: None,
         pinned: pin.pinned.clone(),
     })))
 }

@@ -58,6 +58,7 @@ fn artifacts_by_their_own_digest_or_by_the_note_of_their_download() {
         mode: Mode::EXECUTABLE,
         artifact: "mise".parse().unwrap(),
         file: "mise".to_owned(),
+        version: None,
         pinned,
     };
     let seen = |entry, taken_out| Observed::Artifact { entry, taken_out };

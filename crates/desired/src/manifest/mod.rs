@@ -210,6 +210,7 @@ impl BundleManifest {
             mode: Mode::EXECUTABLE,
             artifact: PROGRAM.parse().ok()?,
             file: PROGRAM.to_owned(),
+            version: Some(self.tool_version.clone()),
             pinned: Pinned::File { digest: record.digest.clone(), size: Some(record.size) },
         }))
     }

@@ -98,6 +98,7 @@ fn resources_get_the_bytes_they_were_pinned_to() {
         mode: Mode::EXECUTABLE,
         artifact: artifact.parse().unwrap(),
         file: file.to_owned(),
+        version: None,
         pinned: Pinned::File { digest: Digest::sha256_of(bytes.as_bytes()), size: None },
     };
     let mut manifest = manifest();

@@ -37,6 +37,8 @@ pub struct Facts {
     pub iptables: Answer<Option<String>>,
     /// Whether the kernel has vxlan.
     pub vxlan: Answer<bool>,
+    /// What the k3s that is here says of its version; none where there is none.
+    pub k3s_version: Answer<Option<String>>,
     /// Traces of Kubernetes.
     pub kubernetes: Kubernetes,
     /// Swap.

@@ -10,6 +10,7 @@ mod k3s;
 mod machine;
 pub mod needs;
 mod network;
+mod skew;
 pub mod token;
 
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub enum Check {
     Iptables,
     /// The kernel has the module vxlan (FIELD K7).
     Vxlan,
+    /// k3s is not set back, and not taken over more than one minor version (FIELD K25).
+    K3sVersion,
     /// No other Kubernetes lives here (FIELD K9, K22).
     OtherKubernetes,
     /// Swap is made by one party alone (FIELD K32).
@@ -79,6 +82,7 @@ impl Check {
             Self::Ports => "ports",
             Self::Iptables => "iptables",
             Self::Vxlan => "vxlan",
+            Self::K3sVersion => "k3s-version",
             Self::OtherKubernetes => "other-kubernetes",
             Self::Swap => "swap",
             Self::Space => "space",
@@ -202,6 +206,7 @@ pub fn judge(needs: &Needs, facts: &Facts) -> Vec<Verdict> {
             verdict(network::ports(k3s, facts)),
             verdict(k3s::iptables(k3s, facts)),
             verdict(k3s::vxlan(needs, k3s, facts)),
+            verdict(skew::version(k3s, facts)),
             k3s::other_kubernetes(k3s, facts),
         ]);
         if let Some(server) = &k3s.server {

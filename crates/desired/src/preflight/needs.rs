@@ -75,6 +75,8 @@ pub struct K3sNeeds {
     pub backend: Option<String>,
     /// Where k3s keeps its data.
     pub data_directory: String,
+    /// Its version, as the vendor writes it.
+    pub version: Option<String>,
     /// k3s prefers its own iptables.
     pub bundled_programs: bool,
     /// It runs etcd.
@@ -135,6 +137,10 @@ fn k3s(resources: &[Resource]) -> Option<K3sNeeds> {
         Want::SecretFile { path, parts, .. } if path.as_str() == TOKEN => Some(parts.clone()),
         _ => None,
     });
+    let version = resources.iter().find_map(|resource| match &resource.want {
+        Want::Artifact { artifact, version, .. } if artifact.as_str() == "k3s" => version.clone(),
+        _ => None,
+    });
     let server = of("server");
     let role = match (is_server, &server) {
         (true, None) => Role::FirstServer,
@@ -145,6 +151,7 @@ fn k3s(resources: &[Resource]) -> Option<K3sNeeds> {
     Some(K3sNeeds {
         etcd: is_server && (is_true("cluster-init") || server.is_some()),
         role,
+        version,
         server,
         interface: of("flannel-iface"),
         address: of("node-ip"),

@@ -19,6 +19,7 @@ fn needs() -> Needs {
         backend: Some("vxlan".to_owned()),
         data_directory: "/var/lib/rancher/k3s".to_owned(),
         bundled_programs: false,
+        version: Some("v1.36.4+k3s1".to_owned()),
         etcd: false,
         token: None,
     };
@@ -52,6 +53,7 @@ fn sound() -> Facts {
         listeners: Answer::Known(Vec::new()),
         iptables: k(Some("iptables v1.8.11 (nf_tables)".to_owned())),
         vxlan: Answer::Known(true),
+        k3s_version: k(Some("k3s version v1.35.9+k3s1 (abc)\ngo version go1.26".to_owned())),
         kubernetes: Kubernetes::default(),
         swap: Answer::Known(Swap::default()),
         space: Answer::Known(vec![Space { folder: "/".to_owned(), available: 1 << 30, wanted: 1 << 20 }]),
@@ -69,7 +71,7 @@ fn wrong(needs: &Needs, facts: &Facts) -> Vec<(Check, Mark)> {
 fn a_sound_machine_passes_every_check() {
     assert_eq!(wrong(&needs(), &sound()), []);
     let checks: Vec<Check> = judge(&needs(), &sound()).iter().map(|verdict| verdict.check).collect();
-    assert_eq!(checks.len(), 16, "{checks:?}");
+    assert_eq!(checks.len(), 17, "{checks:?}");
     let nothing = judge(&Needs::default(), &sound());
     assert!(nothing.iter().all(|verdict| verdict.mark == Mark::Ok), "{nothing:?}");
     assert_eq!(nothing.len(), 6, "without k3s nothing of it is asked");
@@ -79,6 +81,9 @@ type Harm = fn(&mut Needs, &mut Facts);
 
 fn k3s(needs: &mut Needs) -> &mut K3sNeeds {
     needs.k3s.as_mut().unwrap()
+}
+fn says_version(facts: &mut Facts, version: &str) {
+    facts.k3s_version = Answer::Known(Some(format!("k3s version {version} (abc)")));
 }
 fn listens(protocol: &'static str, port: u16, holder: Option<&str>) -> Answer<Vec<Listener>> {
     Answer::Known(vec![Listener { protocol, port, holder: holder.map(str::to_owned) }])
@@ -102,6 +107,10 @@ const REFUSALS: &[(Check, &str, &str, Harm)] = &[
     (Check::MemoryCgroup, "K2", "one line", |_, f| f.cgroup = cgroup("root=x\ncgroup_enable=memory\n", "")),
     (Check::MemoryCgroup, "K3", "reboot", |_, f| f.cgroup = cgroup("cgroup_enable=memory\n", "root=x")),
     (Check::MemoryCgroup, "K1", "command line", |_, f| f.cgroup = Answer::Known(Cgroup::default())),
+    (Check::K3sVersion, "K25", "cluster's data", |_, f| says_version(f, "v1.36.5+k3s1")),
+    (Check::K3sVersion, "K25", "cluster's data", |_, f| says_version(f, "v1.36.4+k3s2")),
+    (Check::K3sVersion, "K25", "first to the newest v1.35", |_, f| says_version(f, "v1.34.1+k3s1")),
+    (Check::K3sVersion, "K25", "cluster's data", |_, f| says_version(f, "v2.0.0+k3s1")),
     (Check::Clock, "K19", "1970", |_, f| f.clock = Answer::Known(Clock { now: 90, is_synchronised: None })),
     (Check::Hostname, "K8", "raspberrypi", |n, _| n.hostname = Some("raspberrypi".parse().unwrap())),
     (Check::Hostname, "K8", "localhost", |n, f| {
@@ -220,6 +229,9 @@ fn what_only_deserves_a_word_does_not_refuse() {
 #[test]
 fn what_is_fine_in_its_place_is_not_complained_of() {
     let fine: &[Harm] = &[
+        |_, f| f.k3s_version = Answer::Known(None),
+        |_, f| says_version(f, "v1.36.4+k3s1"),
+        |_, f| says_version(f, "v1.36.0+k3s2"),
         |_, f| f.listeners = listens("tcp", 10250, Some("k3s-agent")),
         |_, f| f.listeners = listens("udp", 8472, Some("kernel")),
         |_, f| f.listeners = listens("tcp", 6443, Some("haproxy")),

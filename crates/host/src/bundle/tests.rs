@@ -27,6 +27,7 @@ fn contents(folder: &Path) -> Contents {
         mode: Mode::EXECUTABLE,
         artifact: "mise".parse().unwrap(),
         file: "mise".to_owned(),
+        version: None,
         pinned: Pinned::File { digest: digest.clone(), size: Some(size) },
     };
     let file = Want::File {

@@ -135,6 +135,7 @@ fn an_artifact_pinned_by_its_download_is_as_desired_only_with_its_note() {
         mode: Mode::EXECUTABLE,
         artifact: "mise".parse().unwrap(),
         file: "mise".to_owned(),
+        version: None,
         pinned: Pinned::Downloads([download.clone()].into()),
     };
     assert!(plan(root, [want()]).contains("~ artifact:/usr/local/bin/mise"));

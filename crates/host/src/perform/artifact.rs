@@ -19,7 +19,7 @@ use crate::root::Ownership;
 
 impl Performer<'_> {
     pub(super) fn artifact(&mut self, id: &ResourceId, want: &Want) -> Result<(), PerformError> {
-        let Want::Artifact { path, mode, artifact, file, pinned } = want else { return Ok(()) };
+        let Want::Artifact { path, mode, artifact, file, pinned, .. } = want else { return Ok(()) };
         let from = BundlePath::artifact(artifact, file).map_err(other)?;
         let ownership = self.accounts.ownership(*mode, &Owner::root())?;
         let story = self.journal.history().of(id);

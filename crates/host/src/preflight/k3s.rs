@@ -36,6 +36,20 @@ fn present(root: &Root, why: String) -> Answer<TokenFact> {
     }
 }
 
+/// What the program that is here says of itself.
+pub(super) fn version(root: &Root) -> Answer<Option<String>> {
+    const PROGRAM: &str = "/usr/local/bin/k3s";
+    match root.see(PROGRAM) {
+        Ok(None) => Answer::Known(None),
+        Ok(Some(_)) if !root.is_live() => Answer::later(NOT_LIVE),
+        Ok(Some(_)) => match asked(&Invocation::new(PROGRAM).arg("--version")) {
+            Ok(output) => Answer::Known(Some(output.text())),
+            Err(why) => Answer::unknown(why),
+        },
+        Err(error) => Answer::unknown(format!("{PROGRAM} can't be looked at: {error}")),
+    }
+}
+
 /// The digest of what the server shows at `/cacerts`; asked with the node's own curl, which has TLS. Nothing is believed
 /// yet at that point, so nothing is verified: the digest itself is what is held against the token.
 pub(super) fn certificates(

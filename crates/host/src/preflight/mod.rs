@@ -47,6 +47,7 @@ pub fn collect(root: &Root, needs: &Needs, history: &History) -> Facts {
         listeners: network::listeners(root),
         iptables: k3s::iptables(root),
         vxlan: k3s::vxlan(root),
+        k3s_version: k3s.map_or_else(|| Answer::later(not_asked()), |_| k3s::version(root)),
         kubernetes: k3s::kubernetes(root, history, data_directory),
         swap: disk::swap(root),
         space: disk::space(root, needs),

@@ -104,6 +104,7 @@ fn artifact(path: AbsPath, name: &str, pin: &Pin) -> Result<Resource, RenderErro
         mode: pin.mode,
         artifact: name.parse().map_err(RenderError::invalid(name))?,
         file: pin.file.clone(),
+        version: Some(pin.version.clone()),
         pinned: pin.pinned.clone(),
     }))
 }

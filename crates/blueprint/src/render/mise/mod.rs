@@ -62,6 +62,7 @@ pub(super) fn program(name: &str, pin: &Pin) -> Result<Resource, RenderError> {
         mode: Mode::EXECUTABLE,
         artifact: name.parse().map_err(invalid())?,
         file: pin.file.clone(),
+        version: None,
         pinned: pin.pinned.clone(),
     }))
 }
