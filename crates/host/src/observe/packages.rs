@@ -79,7 +79,9 @@ fn parse(status: &str) -> BTreeSet<String> {
         let (mut name, mut state, mut architecture) = ("", "", "");
         for line in paragraph.lines() {
             // Most lines go on with a field before them.
-            let Some((key, value)) = line.split_once(": ").filter(|_| !line.starts_with(' ')) else { continue };
+            let Some((key, value)) = line.split_once(": ").filter(|_| !line.starts_with(' ')) else {
+                continue;
+            };
             match key {
                 "Package" => name = value.trim(),
                 "Status" => state = value.trim(),

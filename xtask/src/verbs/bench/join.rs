@@ -116,6 +116,7 @@ impl Ours {
             identities: BTreeMap::new(),
             artifacts: Vec::new(),
             deferred: Vec::new(),
+            signer: None,
         };
         let archive = folder.join("bundle.tar.gz");
         bundle::write(&contents, &archive, &Options::new(0), &|_| {})?;
