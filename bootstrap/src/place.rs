@@ -69,7 +69,12 @@ pub fn open(root: &Path, bundle: Option<&Path>) -> Result<(Root, PathBuf), Failu
     let missing = |error: anyhow::Error| Failure::new(Code::Missing, error);
     let what = || format!("open the root {}", root.display());
     let bundle = bundle.map_or_else(own_folder, |bundle| Ok(bundle.to_owned()))?;
-    match standing(root).with_context(what).map_err(missing)? {
+    let standing = standing(root).map_err(|error| {
+        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let hint = if is_denied { "; a container needs --privileged and --pid host for that" } else { "" };
+        missing(anyhow::Error::new(error).context(format!("open the root {}{hint}", root.display())))
+    });
+    match standing? {
         Standing::Around => {
             // What is open stays open in the other system, which has another file of that name or none.
             let bundle = File::open(&bundle).with_context(|| format!("open the bundle {}", bundle.display()));

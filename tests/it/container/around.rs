@@ -42,11 +42,7 @@ fn joined(lab: &Lab) -> anyhow::Result<()> {
     let around = format!("container:{}", machine.container());
     let only = ["--only", "hostname", "artifact:/usr/local/bin/bootstrap"];
     let join = [&["join", "--root", "/proc/1/root", "--node", NODE, "--yes"], &only[..]].concat();
-    expect(
-        &run(&["--pid", &around], &join)?,
-        5,
-        &["enter the system around this container", "--privileged"],
-    )?;
+    expect(&run(&["--pid", &around], &join)?, 5, &["open the root /proc/1/root", "--privileged"])?;
     let output = run(&["--privileged", "--pid", &around], &join)?;
     expect(
         &output,
