@@ -98,10 +98,16 @@ impl Record {
         fs::write(folder.join(RECORD), serde_json::to_vec(&record)?)
     }
 
+    /// The note of `folder`, whether or not it still holds; nothing if there is none that can be read.
+    #[must_use]
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()
+    }
+
     /// The note of `folder`, if it was made from `inputs` and every file is as it was left.
     #[must_use]
     pub fn fresh(folder: &Path, inputs: &Digest) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
+        let record = Self::read(folder)?;
         (record.inputs == *inputs && traces(folder).ok()? == record.files).then_some(record)
     }
 }

@@ -31,6 +31,8 @@ pub mod root;
 pub mod running_system;
 pub mod secret;
 pub mod signature;
+#[cfg(feature = "net")]
+pub mod ssh;
 pub mod stage;
 pub mod tree;
 pub mod verified;

@@ -9,7 +9,9 @@ mod error;
 mod run;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{Ending, ProcessError};
@@ -30,10 +32,17 @@ pub struct Invocation {
     args: Vec<OsString>,
     environment: Vec<(OsString, EnvValue)>,
     folder: Option<PathBuf>,
-    stdin: Vec<u8>,
+    stdin: Input,
     timeout: Duration,
     accepted: Vec<i32>,
     if_missing: Option<String>,
+}
+
+/// What standard input is given.
+#[derive(Debug, Clone)]
+enum Input {
+    Bytes(Vec<u8>),
+    File(Arc<File>),
 }
 
 /// What an environment variable is given; secret ones print as `[secret]`.
@@ -77,7 +86,7 @@ impl Invocation {
             args: Vec::new(),
             environment: Vec::new(),
             folder: None,
-            stdin: Vec::new(),
+            stdin: Input::Bytes(Vec::new()),
             timeout: Self::DEFAULT_TIMEOUT,
             accepted: vec![0],
             if_missing: None,
@@ -124,7 +133,14 @@ impl Invocation {
     /// Feeds these bytes to standard input, which is empty otherwise.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = bytes.into();
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+    /// Hands this file to standard input from where it stands. Its place is shared with the caller, so that the file's
+    /// own position tells how much the program has read; a clone of the call goes on where the first has stopped.
+    #[must_use]
+    pub fn stdin_file(mut self, file: Arc<File>) -> Self {
+        self.stdin = Input::File(file);
         self
     }
     /// Replaces [`Self::DEFAULT_TIMEOUT`]; a child that needs longer is killed.
@@ -144,6 +160,15 @@ impl Invocation {
     pub fn if_missing(mut self, advice: impl Into<String>) -> Self {
         self.if_missing = Some(advice.into());
         self
+    }
+    /// The same call as the last words of another program (`sudo -n -- …`); environment, input and limits stay.
+    #[must_use]
+    pub fn wrapped(&self, program: &str, words: &[&str]) -> Self {
+        let mut call = self.clone();
+        let own = std::mem::replace(&mut call.program, program.into());
+        let words = words.iter().map(OsString::from).chain([own]);
+        call.args.splice(0..0, words);
+        call
     }
     /// The call as a line a person can paste into a POSIX shell; environment additions are left out.
     #[must_use]

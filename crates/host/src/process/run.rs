@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::{Ending, EnvValue, Invocation, Output, ProcessError, find_program};
+use super::{Ending, EnvValue, Input, Invocation, Output, ProcessError, find_program};
 
 /// How often to look whether the child has ended while something else still holds its outputs open.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -88,10 +88,10 @@ fn start(call: &Invocation) -> std::io::Result<(Receiver<Event>, duct::Handle)> 
     if let Some(folder) = &call.folder {
         expression = expression.dir(folder);
     }
-    expression = if call.stdin.is_empty() {
-        expression.stdin_null()
-    } else {
-        expression.stdin_bytes(call.stdin.clone())
+    expression = match &call.stdin {
+        Input::Bytes(bytes) if bytes.is_empty() => expression.stdin_null(),
+        Input::Bytes(bytes) => expression.stdin_bytes(bytes.clone()),
+        Input::File(file) => expression.stdin_file(file.try_clone()?),
     };
     let handle = expression.start()?;
     // The expression holds our ends of the writers; while they live, the readers see no end.

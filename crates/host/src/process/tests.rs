@@ -29,6 +29,18 @@ fn an_input_nobody_reads_is_no_error() {
 }
 
 #[test]
+fn a_file_is_read_from_where_it_stands_and_tells_how_far() {
+    use std::io::{Seek as _, Write as _};
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"0123456789").unwrap();
+    file.seek(std::io::SeekFrom::Start(4)).unwrap();
+    let file = std::sync::Arc::new(file);
+    let output = sh("cat").stdin_file(std::sync::Arc::clone(&file)).run().unwrap();
+    assert_eq!(output.text(), "456789");
+    assert_eq!((&*file).stream_position().unwrap(), 10);
+}
+
+#[test]
 fn a_failure_shows_line_status_and_the_end_of_stderr() {
     let error = sh("i=0; while [ $i -lt 999 ]; do i=$((i+1)); echo \"line é $i\" >&2; done; exit 7")
         .run()

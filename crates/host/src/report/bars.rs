@@ -24,9 +24,14 @@ pub(super) fn add(bars: &MultiProgress, kind: Kind, label: &str, total: Option<u
     bar
 }
 
+/// What a task does now, behind what it works on.
+pub(super) fn step(bar: &ProgressBar, label: &str, step: &str) {
+    bar.set_message(format!("{label}: {step}"));
+}
+
 /// What stays on the screen above the bars: ends and said lines.
 pub(super) fn show(bars: &MultiProgress, event: &Event) {
-    if matches!(event, Event::Started { .. } | Event::Advanced { .. }) {
+    if matches!(event, Event::Started { .. } | Event::Advanced { .. } | Event::Stepped { .. }) {
         return;
     }
     // A terminal that went away is no reason to stop working.

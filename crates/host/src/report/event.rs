@@ -16,6 +16,8 @@ pub enum Kind {
     Image,
     /// Bytes to a registry.
     Push,
+    /// Work on another machine, step by step.
+    Node,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Pack => "pack",
             Self::Image => "image",
             Self::Push => "push",
+            Self::Node => "node",
         }
     }
     /// Whether amounts are bytes; otherwise they are steps.
@@ -64,6 +67,17 @@ pub enum Event {
         done: u64,
         /// How much there is to do, if known.
         total: Option<u64>,
+    },
+    /// A task came to another step.
+    Stepped {
+        /// Its number.
+        task: u64,
+        /// Its sort.
+        kind: Kind,
+        /// What it works on.
+        label: String,
+        /// What it does now, in a few words.
+        step: String,
     },
     /// A task ended well.
     Finished {

@@ -46,6 +46,7 @@ pub(super) fn sentence(event: &Event) -> String {
                 None => format!("{} {label}: {done_text}", kind.as_str()),
             }
         }
+        Event::Stepped { kind, label, step, .. } => format!("{} {label}: {step}", kind.as_str()),
         Event::Finished { kind, label, millis, note, .. } => {
             let note = if note.is_empty() { String::new() } else { format!(", {note}") };
             format!("{} {label}: done in {}{note}", kind.as_str(), duration(*millis))

@@ -172,6 +172,21 @@ impl Task {
         self.done.store(done, Ordering::Relaxed);
         self.advance(done);
     }
+    /// Tells what it does now; replaces the step before where there is a bar.
+    pub fn step(&self, step: &str) {
+        self.show(step);
+        let (task, kind, label) = (self.id, self.kind, self.label.clone());
+        self.report.emit(Event::Stepped { task, kind, label, step: step.to_owned() });
+    }
+    /// The same for what changes too often to be a line: seen where there is a bar, and nowhere else.
+    pub fn show(&self, step: &str) {
+        #[cfg(feature = "net")]
+        if let Some(bar) = &self.bar {
+            bars::step(bar, &self.label, step);
+        }
+        #[cfg(not(feature = "net"))]
+        let _ = step;
+    }
     /// Ends it well; `note` is a few words about the outcome, or empty.
     pub fn finish(self, note: &str) {
         self.close(Ok(note));

@@ -36,6 +36,18 @@ fn steps_are_not_bytes_and_totals_may_be_unknown() {
 }
 
 #[test]
+fn steps_are_lines_and_what_is_only_shown_is_none() {
+    let report = Report::recording();
+    let task = report.task(Kind::Node, "rpi-01", None);
+    task.step("is reached");
+    task.show("12 %");
+    task.finish("converged");
+    let lines = plain_lines(&report.recorded());
+    assert_eq!(lines[..2], ["node rpi-01", "node rpi-01: is reached"]);
+    assert!(lines.len() == 3 && lines[2].ends_with("converged"), "{lines:?}");
+}
+
+#[test]
 fn a_dropped_task_counts_as_failed_and_a_finished_one_does_not() {
     let report = Report::recording();
     drop(report.task(Kind::Pack, "bundle", None));
