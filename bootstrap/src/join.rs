@@ -44,7 +44,10 @@ pub struct Arguments {
     /// Only these resources and what they need, by the names that `plan` shows
     #[arg(long, value_name = "RESOURCE", num_args = 1..)]
     only: Vec<String>,
-    /// Answer as JSON
+    /// Take secrets from standard input: one JSON object, from reference (`env:NAME`, `file:/path`) to value
+    #[arg(long)]
+    secrets_stdin: bool,
+    /// Answer as JSON; what is done is still told on standard error
     #[arg(long)]
     json: bool,
 }
@@ -57,13 +60,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let subject = Subject::of(arguments.node.as_ref(), &root, &bundle)?;
     let Subject { cluster, node, why, .. } = &subject;
     preflight::rights(&root)?;
+    if arguments.secrets_stdin {
+        host::secret::hand_over_from_stdin().map_err(|why| Failure::new(Code::Usage, anyhow!(why)))?;
+    }
     let resources = selected(&subject.resources, &arguments.only)?;
     let history = place::history(&root)?;
     let plan = place::plan(&root, node, &resources, &history)?;
     if !arguments.json {
         answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
     }
-    let report = Report::new(if arguments.json { Style::Quiet } else { Style::Plain });
+    let report = Report::new(Style::Plain);
     let (bundle, made) = (&bundle, Vec::new());
     let mut run = Run { bundle, root: &root, subject: &subject, resources: &resources, report, made };
     let remaining = if plan.is_empty() {

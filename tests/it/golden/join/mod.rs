@@ -3,6 +3,7 @@
 mod afterwards;
 mod cut_off;
 mod faults;
+mod handed;
 mod kernel_line;
 mod others;
 mod signed;
@@ -28,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
         afterwards::trials(),
         cut_off::trials(),
         faults::trials(),
+        handed::trials(),
         others::trials(),
         kernel_line::trials(),
         signed::trials(),

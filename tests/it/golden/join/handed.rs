@@ -1,0 +1,50 @@
+//! Secrets handed over on standard input: in no file, argument or variable on the way, and never repeated.
+
+use anyhow::ensure;
+use host::process::Invocation;
+use tests::node::{Node, SECRET, VARIABLE, resources};
+use tests::programs::said;
+use tests::ring::{Ring, Trial};
+
+pub fn trials() -> Vec<Trial> {
+    let trial = |name: &str, body: fn() -> anyhow::Result<()>| {
+        Trial::new(Ring::Golden, format!("join::{name}"), move |_| body())
+    };
+    vec![
+        trial("secrets_come_by_standard_input", by_input),
+        trial("what_is_no_list_of_secrets_is_not_repeated", refused),
+    ]
+}
+
+fn join(node: &Node, input: &str) -> anyhow::Result<Invocation> {
+    let call = node.call("join")?.args(["--yes", "--secrets-stdin"]).env_remove(VARIABLE);
+    Ok(call.stdin(input.as_bytes().to_vec()))
+}
+
+fn by_input() -> anyhow::Result<()> {
+    let node = Node::new(&resources())?;
+    let output = join(&node, &format!("{{\"env:{VARIABLE}\": \"handed-over\"}}"))?.run()?;
+    ensure!(output.code == 0, "{}", said(&output));
+    ensure!(std::fs::read_to_string(node.at("/etc/trial/token"))? == "token=handed-over\n", "another secret");
+    ensure!(!said(&output).contains("handed-over"), "{}", said(&output));
+    // Over what the reference leads to on this machine, and without it the file is as it was left (decision 0042).
+    let output = node.call("plan")?.arg("--detailed-exitcode").env_remove(VARIABLE).run()?;
+    ensure!(output.code == 0, "{}", said(&output));
+    let call = join(&node, &format!("{{\"env:{VARIABLE}\": \"another\"}}"))?.env(VARIABLE, SECRET);
+    let output = call.run()?;
+    ensure!(output.code == 0, "{}", said(&output));
+    ensure!(std::fs::read_to_string(node.at("/etc/trial/token"))? == "token=another\n", "the variable won");
+    Ok(())
+}
+
+fn refused() -> anyhow::Result<()> {
+    let node = Node::new(&resources())?;
+    let before = node.tree()?;
+    for input in ["hunter2", "{\"hunter2\": 1}", "{\"env:A\": hunter2}", "[\"hunter2\"]", ""] {
+        let output = join(&node, input)?.run()?;
+        ensure!(output.code == 2, "{input}: exit {}: {}", output.code, said(&output));
+        ensure!(!said(&output).contains("hunter2"), "it is repeated: {}", said(&output));
+    }
+    ensure!(node.tree()? == before, "something was changed");
+    Ok(())
+}
