@@ -95,6 +95,7 @@ pub const SUPPLIES: &[Supply] = &[
         ..supply(Need::Engine, "docker", &[newer("docker-buildx", "trixie")], &["docker-buildx"])
     },
     supply(Need::Registry, "docker-registry", &[package("docker-registry")], &["docker-registry"]),
+    supply(Need::Ssh, "ssh", &[package("openssh-client")], &["openssh-client"]),
     supply(
         Need::OtherArch,
         super::binfmt::QEMU,

@@ -24,7 +24,7 @@ const TOKEN: &str = "etc/rancher/k3s/token";
 /// The server's own secret; nothing but the trial's private network ever sees it.
 const SERVER_SECRET: &str = "only-for-the-lab";
 
-static TURN: Mutex<()> = Mutex::new(());
+pub(super) static TURN: Mutex<()> = Mutex::new(());
 
 /// A server that is Ready, and its network.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ fn files(model: &Model, node: &model::Node) -> anyhow::Result<FileSet> {
 
 /// Settings of the kernel that a kubelet changes, in a container for the whole machine; put back when dropped.
 #[derive(Debug)]
-struct MachineSettings(Vec<(PathBuf, String)>);
+pub(super) struct MachineSettings(Vec<(PathBuf, String)>);
 
 impl MachineSettings {
     const NAMES: [&str; 6] = [
@@ -193,7 +193,7 @@ impl MachineSettings {
         "vm/panic_on_oom",
     ];
 
-    fn keep() -> Self {
+    pub(super) fn keep() -> Self {
         let paths = Self::NAMES.iter().map(|name| PathBuf::from("/proc/sys").join(name));
         Self(paths.filter_map(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?))).collect())
     }

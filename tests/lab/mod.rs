@@ -11,6 +11,7 @@ pub mod bundle;
 pub mod cluster;
 pub mod daemon;
 pub mod engine;
+pub mod fleet;
 pub mod k3s;
 mod left_overs;
 pub mod node;
@@ -42,6 +43,8 @@ pub enum Need {
     Mise,
     /// The real chezmoi, built from its Go module.
     Chezmoi,
+    /// The programs of OpenSSH's client.
+    Ssh,
     /// A running engine of our own, with buildx and the containerd image store.
     Engine,
     /// A running registry on loopback.

@@ -36,8 +36,14 @@ pub enum Verb {
     BuildImages(verbs::build_images::Arguments),
     /// Write the files that are made from the code: schemas, the pages of rules and commands
     Codegen(verbs::codegen::Arguments),
+    /// Make machines the nodes their cluster describes, over ssh: servers first, then all others side by side
+    Join(verbs::join::Arguments),
     /// Pin the third-party files of clusters: versions, digests, sources
     Lock(verbs::lock::Arguments),
+    /// Give a node's place to the machine that now answers at its address: drain, forget, join from nothing
+    Replace(verbs::replace::Arguments),
+    /// Every node of a cluster in one table: reachable, converged, drifted, healthy
+    Status(verbs::status::Arguments),
     /// What each node and cluster gets, as plain files, or what would change in them
     Render(verbs::render::Arguments),
 }

@@ -13,6 +13,8 @@ pub enum Code {
     Done = 0,
     /// Something this program did not foresee.
     Unexpected = 1,
+    /// What was typed names something that isn't there.
+    Usage = 2,
     /// Changes are pending (`--check`, `--detailed-exitcode`).
     Pending = 3,
     /// The profile is invalid.

@@ -5,6 +5,7 @@ mod cli;
 mod common;
 mod docs_links;
 mod exit;
+mod fleet;
 mod load;
 mod mirror;
 mod parallel;
@@ -55,6 +56,9 @@ fn dispatch(cli: &Cli) -> exit::Outcome {
         Verb::Ci(arguments) => verbs::ci::run(&cli.common, arguments, Cli::command()),
         Verb::Codegen(arguments) => verbs::codegen::run(&cli.common, arguments, Cli::command()),
         Verb::Render(arguments) => verbs::render::run(&cli.common, arguments),
+        Verb::Join(arguments) => verbs::join::run(&cli.common, arguments),
+        Verb::Replace(arguments) => verbs::replace::run(&cli.common, arguments),
+        Verb::Status(arguments) => verbs::status::run(&cli.common, arguments),
         Verb::Lock(arguments) => verbs::lock::run(&cli.common, arguments),
     }
 }

@@ -3,6 +3,7 @@
 mod around;
 mod by_hand;
 mod engine;
+mod fleet;
 mod homes;
 mod images;
 mod join;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         by_hand::trials(),
         nodes::trials(),
         join::trials(),
+        fleet::trials(),
         homes::trials(),
         around::trials(),
     ];

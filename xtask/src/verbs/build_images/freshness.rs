@@ -37,6 +37,11 @@ impl Common {
         })
     }
 
+    /// The words that change output.
+    pub fn flags(&self) -> &str {
+        &self.flags
+    }
+
     /// The digest of everything `cluster`'s output is made from.
     pub fn of_cluster(&self, profiles: &Path, cluster: &str) -> anyhow::Result<Digest> {
         let mut inputs = Inputs::default();

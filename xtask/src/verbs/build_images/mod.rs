@@ -5,6 +5,7 @@
 
 mod cluster;
 mod components;
+pub mod current;
 mod freshness;
 mod images;
 mod summary;
@@ -233,6 +234,7 @@ impl Run<'_> {
                 manifest,
                 left_out: supplies.left_out,
                 pushed: Vec::new(),
+                made_with: self.freshness.flags().to_owned(),
             };
             let summary = serde_json::to_value(&answer).context("note what was made")?;
             Record::write(stage.path(), self.inputs(model)?, summary).context("note what was made")?;

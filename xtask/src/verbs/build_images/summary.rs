@@ -27,6 +27,8 @@ pub struct ClusterAnswer {
     pub left_out: Vec<String>,
     /// References of images that were pushed.
     pub pushed: Vec<String>,
+    /// The words that changed output, so that others can tell whether it is current.
+    pub made_with: String,
 }
 
 impl ClusterAnswer {
@@ -154,6 +156,7 @@ mod tests {
             manifest,
             left_out: Vec::new(),
             pushed: Vec::new(),
+            made_with: String::new(),
         }
     }
 
