@@ -1,40 +1,44 @@
 //! Following one child: its two outputs as events, its end, its time.
 
-use std::io::Read;
+use std::io::{PipeReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Ending, EnvValue, Input, Invocation, Output, ProcessError, find_program};
 
 /// How often to look whether the child has ended while something else still holds its outputs open.
 const GLANCE: Duration = Duration::from_millis(100);
+/// Bytes taken from a pipe at once, as many as it holds.
+const PIECE: usize = 64 * 1024;
 
-enum Event {
-    Stdout(Vec<u8>),
-    Stderr(Vec<u8>),
-}
+/// What reads the child's stdout and its stderr, until each is at its end.
+type Pipes = [Option<PipeReader>; 2];
+const STDOUT: usize = 0;
 
 pub(super) fn run(call: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<Output, ProcessError> {
     check(call)?;
     let system = |source| ProcessError::System { line: call.line(), source };
-    let (events, handle) = start(call).map_err(system)?;
+    let (mut pipes, handle) = start(call).map_err(system)?;
     let mut said = Said::default();
     let deadline = Instant::now() + call.timeout;
     let mut ended = false;
     // A daemon that the child left behind may hold the pipes for ever: once the child itself has ended, one quiet
-    // glance more is all its outputs get.
-    loop {
+    // glance more is all its outputs get. What the child wrote lies in the pipes by then, so none of it is missed.
+    while pipes.iter().any(Option::is_some) {
         let left = deadline.saturating_duration_since(Instant::now());
-        match events.recv_timeout(GLANCE.min(left)) {
-            Ok(event) => said.take(event, on_line),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) if ended => break,
-            Err(RecvTimeoutError::Timeout) => ended = handle.try_wait().map_err(system)?.is_some(),
+        if take_ready(&mut pipes, GLANCE.min(left), &mut said, on_line).map_err(system)? {
+            // A daemon that never stops to write is no reason to stay.
+            if Instant::now() >= deadline {
+                break;
+            }
+            continue;
         }
-        if !ended && Instant::now() >= deadline {
+        if ended || Instant::now() >= deadline {
             break;
         }
+        ended = handle.try_wait().map_err(system)?.is_some();
     }
     said.finish(on_line);
     let left = deadline.saturating_duration_since(Instant::now());
@@ -70,7 +74,36 @@ fn check(call: &Invocation) -> Result<(), ProcessError> {
     })
 }
 
-fn start(call: &Invocation) -> std::io::Result<(Receiver<Event>, duct::Handle)> {
+/// Reads once from every pipe that has something, and says whether any had; one at its end is closed. Waits at most
+/// `timeout` for the first.
+fn take_ready(
+    pipes: &mut Pipes,
+    timeout: Duration,
+    said: &mut Said,
+    on_line: &mut dyn FnMut(&str),
+) -> std::io::Result<bool> {
+    let timeout = Timespec::try_from(timeout).map_err(std::io::Error::other)?;
+    let open = pipes.iter().enumerate().filter_map(|(which, pipe)| Some((which, pipe.as_ref()?)));
+    let (which, mut polled): (Vec<usize>, Vec<PollFd<'_>>) =
+        open.map(|(which, pipe)| (which, PollFd::new(pipe, PollFlags::IN))).unzip();
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let ready: Vec<bool> = polled.iter().map(|polled| !polled.revents().is_empty()).collect();
+    let mut buffer = vec![0; PIECE];
+    for which in which.into_iter().zip(&ready).filter_map(|(which, ready)| ready.then_some(which)) {
+        let Some(pipe) = &mut pipes[which] else { continue };
+        match pipe.read(&mut buffer)? {
+            0 => pipes[which] = None,
+            count if which == STDOUT => said.stdout.extend_from_slice(&buffer[..count]),
+            count => said.complain(&buffer[..count], on_line),
+        }
+    }
+    Ok(ready.contains(&true))
+}
+
+fn start(call: &Invocation) -> std::io::Result<(Pipes, duct::Handle)> {
     let (stdout, stdout_writer) = std::io::pipe()?;
     let (stderr, stderr_writer) = std::io::pipe()?;
     let mut expression = duct::cmd(&call.program, &call.args)
@@ -96,29 +129,7 @@ fn start(call: &Invocation) -> std::io::Result<(Receiver<Event>, duct::Handle)> 
     let handle = expression.start()?;
     // The expression holds our ends of the writers; while they live, the readers see no end.
     drop(expression);
-    let (sender, events) = channel();
-    follow(stdout, sender.clone(), Event::Stdout)?;
-    follow(stderr, sender, Event::Stderr)?;
-    Ok((events, handle))
-}
-
-fn follow(
-    mut pipe: impl Read + Send + 'static,
-    sender: Sender<Event>,
-    event: fn(Vec<u8>) -> Event,
-) -> std::io::Result<()> {
-    let body = move || {
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) if sender.send(event(buffer[..count].to_vec())).is_err() => break,
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => break,
-                _ => {}
-            }
-        }
-    };
-    std::thread::Builder::new().name("child output".to_owned()).spawn(body).map(drop)
+    Ok(([Some(stdout), Some(stderr)], handle))
 }
 
 #[derive(Default)]
@@ -129,21 +140,16 @@ struct Said {
 }
 
 impl Said {
-    fn take(&mut self, event: Event, on_line: &mut dyn FnMut(&str)) {
-        match event {
-            Event::Stdout(bytes) => self.stdout.extend_from_slice(&bytes),
-            Event::Stderr(bytes) => {
-                self.tail.extend_from_slice(&bytes);
-                let surplus = self.tail.len().saturating_sub(Invocation::STDERR_TAIL);
-                self.tail.drain(..surplus);
-                for byte in bytes {
-                    // Programs that redraw a line in place end it with a carriage return.
-                    if byte == b'\n' || byte == b'\r' {
-                        self.finish(on_line);
-                    } else {
-                        self.line.push(byte);
-                    }
-                }
+    fn complain(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
+        self.tail.extend_from_slice(bytes);
+        let surplus = self.tail.len().saturating_sub(Invocation::STDERR_TAIL);
+        self.tail.drain(..surplus);
+        for byte in bytes {
+            // Programs that redraw a line in place end it with a carriage return.
+            if matches!(byte, b'\n' | b'\r') {
+                self.finish(on_line);
+            } else {
+                self.line.push(*byte);
             }
         }
     }
