@@ -14,7 +14,7 @@ use desired::{FileSet, Mode};
 use host::process::{Invocation, Output};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -240,12 +240,4 @@ pub fn ends_with(output: &Output, code: i32) -> anyhow::Result<String> {
     let said = programs::said(output);
     ensure!(output.code == code, "it ends with {}, not {code}: {said}", output.code);
     Ok(said)
-}
-
-/// Whether a file of this desk holds a text.
-///
-/// # Errors
-/// If it can't be read.
-pub fn holds(path: &Path, text: &str) -> anyhow::Result<bool> {
-    Ok(std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?.contains(text))
 }

@@ -43,6 +43,18 @@ const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,iptables,connt
 /// Left out of the tar: what is one machine's own, and what the engine writes itself.
 const FORGET: &str =
     r#"rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/hostname" "$1/etc/hosts"; : >"$1/etc/machine-id""#;
+/// The packages that joins of the lab install, as an archive of their own, since nodes reach no mirror; of the same moment
+/// as the rest, so that they fit.
+const ARCHIVE: &str = r#"chroot "$1" sh -eu -c '
+mkdir -p /srv/packages
+cd /srv/packages
+apt-get -qq download systemd-timesyncd tzdata
+for file in *.deb; do
+  dpkg-deb --field "$file"
+  printf "Filename: ./%s\nSize: %s\nSHA256: %s\n\n" "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -c -64)"
+done >Packages
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo "deb [trusted=yes] file:/srv/packages ./" >/etc/apt/sources.list.d/lab.list'"#;
 const STAND_INS: [&str; 7] =
     ["Dockerfile", "flannel", "runc", "own-names", "own-names.service", "ssh.conf", "manager.conf"];
 
@@ -56,7 +68,7 @@ pub fn root(
     talk: &mut dyn FnMut(&str),
 ) -> Result<PathBuf, Missing> {
     let source = apt::source(release.codename())?;
-    let recipe = format!("{source}\n{PACKAGES}\n{FORGET}");
+    let recipe = format!("{source}\n{PACKAGES}\n{FORGET}\n{ARCHIVE}");
     let cache = permission.folder.join("nodes");
     let key = Digest::sha256_of(recipe.as_bytes()).hex()[..12].to_owned();
     let tar = cache.join(format!("{}-{key}.tar", release.codename()));
@@ -81,6 +93,7 @@ pub fn root(
     let call =
         call.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]);
     let call = call.arg(format!("--include={PACKAGES}")).arg(format!("--customize-hook={FORGET}"));
+    let call = call.arg(format!("--customize-hook={ARCHIVE}"));
     let call = call.arg(release.codename()).arg(&unfinished).arg(source).timeout(Duration::from_secs(900));
     let made = call
         .run()

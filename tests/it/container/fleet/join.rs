@@ -1,10 +1,11 @@
 //! `cargo xtask join`: from bare machines to a cluster.
 
-use super::trial;
+use super::{status, trial};
 use anyhow::ensure;
 use std::collections::BTreeSet;
 use tests::lab::Lab;
 use tests::lab::fleet::{Fleet, SERVER_SECRET, ends_with, of_node};
+use tests::lab::node::Node;
 use tests::ring::Trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -14,7 +15,7 @@ pub fn trials() -> Vec<Trial> {
 fn join_all(lab: &Lab) -> anyhow::Result<()> {
     let fleet = Fleet::new(lab)?;
     let server = fleet.machine("server")?;
-    let _agents = [fleet.machine("worker-1")?, fleet.machine("worker-2")?];
+    let agents = [fleet.machine("worker-1")?, fleet.machine("worker-2")?];
     let output = fleet.xtask(&["join", "all"])?.run()?;
     let first = ends_with(&output, 0)?;
     ensure!(first.contains("3 of 3 converged"), "{first}");
@@ -45,5 +46,19 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
             "{node:#}"
         );
     }
-    Ok(())
+    alone(&fleet, &agents[1])?;
+    status::tells(&fleet, &agents[0])
+}
+
+/// One that fails is no reason for the others to fail, and they are no reason to call it converged.
+fn alone(fleet: &Fleet<'_>, agent: &Node<'_>) -> anyhow::Result<()> {
+    agent.said("systemctl", &["stop", "ssh.service"])?;
+    let (code, answer) = fleet.answer(&["join", "all"])?;
+    ensure!(code == 1 && answer["converged"] == false, "{answer:#}");
+    ensure!(of_node(&answer, "server")?["result"] == "nothing-to-do", "{answer:#}");
+    ensure!(
+        of_node(&answer, agent.name())?["why"].to_string().contains("no ssh server listens"),
+        "{answer:#}"
+    );
+    agent.said("systemctl", &["start", "ssh.service"]).map(drop)
 }

@@ -1,12 +1,15 @@
-//! A whole fleet from the desk, over a real ssh: joined, and joined again.
+//! A whole fleet from the desk, over a real ssh: joined, looked at, replaced, and every way that ssh fails.
 
+mod faults;
 mod join;
+mod replace;
+mod status;
 
 use tests::lab::{Lab, Need};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
-    join::trials()
+    [join::trials(), faults::trials(), replace::trials()].into_iter().flatten().collect()
 }
 
 fn trial(name: &str, body: fn(&Lab) -> anyhow::Result<()>) -> Trial {
