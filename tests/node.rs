@@ -16,7 +16,7 @@ use host::cache::Cache;
 use host::cargo_build::Program;
 use host::process::{Invocation, Output};
 use host::signature::Signer;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -202,7 +202,7 @@ impl Node {
         words
     }
     /// Runs `verb --yes` and kills it with SIGKILL as soon as `is_time` says so, or lets it end before; tells whether it
-    /// was killed. The programs it started are killed with it, as by a power cut.
+    /// was killed. The programs it started live on: what they still do is the next run's to wait for.
     ///
     /// # Errors
     /// If it can't be started.
@@ -211,7 +211,7 @@ impl Node {
         drop(std::fs::remove_file(&mark));
         // The shell becomes the program, so the number it writes is the program's.
         let words = ["sh", "-c", "echo $$ > \"$0\"; exec \"$@\""];
-        let call = programs::answering(Invocation::new("setsid").args(words));
+        let call = programs::answering(Invocation::new(words[0]).args(&words[1..]));
         let call =
             call.arg(&mark).arg(programs::folder()?.join("bootstrap")).args(self.words(verb)).arg("--yes");
         let call = call.env(VARIABLE, SECRET);
@@ -229,7 +229,7 @@ impl Node {
         }
         if !running.is_finished() {
             // It may have ended meanwhile, which its answer shows.
-            let _ = kill_process_group(pid, Signal::KILL);
+            let _ = kill_process(pid, Signal::KILL);
         }
         // It has an answer only if it ended by itself.
         let ended = running.join().map_err(|_| anyhow::anyhow!("the waiting thread failed"))?;

@@ -124,6 +124,6 @@ fn table(verdicts: &[Verdict]) -> String {
 }
 
 fn told(diagnosis: Option<&Diagnosis>) -> String {
-    let Some(Diagnosis { field, reason, fix, line }) = diagnosis else { return String::new() };
+    let Some(Diagnosis { field, reason, fix, line, .. }) = diagnosis else { return String::new() };
     format!("\nk3s did not join: {reason} [{field}]\n  fix: {fix}\n  it said: {line}\n")
 }

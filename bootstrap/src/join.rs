@@ -12,7 +12,6 @@ use desired::order::needs;
 use desired::plan::Plan;
 use desired::resource::{Resource, ResourceId};
 use host::bundle::Bundle;
-use host::journal::Journal;
 use host::perform::{Outcome as Made, Performer};
 use host::report::{Report, Style};
 use host::root::Root;
@@ -144,9 +143,7 @@ struct Ended {
 impl Run<'_> {
     /// Makes the changes that are needed once nobody else can make any; gives what remains.
     fn perform(&mut self) -> Result<Plan, Failure> {
-        let version = env!("CARGO_PKG_VERSION");
-        let journal =
-            Journal::open(self.root, "join", version, Some(&self.bundle.digest)).map_err(place::journal)?;
+        let journal = place::begin(self.root, "join", Some(&self.bundle.digest), &self.report)?;
         self.subject.to_remember().write(self.root).map_err(place::journal)?;
         // Between the question and the lock somebody may have done it.
         let plan = place::plan(self.root, &self.subject.node, self.resources, journal.history())?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use host::journal::{FOLDER, Journal};
+use host::journal::FOLDER;
 use host::perform::{self, PerformError, Undone};
 use host::report::{Report, Style};
 use serde_json::{Value, json};
@@ -43,8 +43,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !arguments.yes {
         ask::confirm(&format!("give back {count} changes?"))?;
     }
-    let journal = Journal::open(&root, "leave", env!("CARGO_PKG_VERSION"), None).map_err(place::journal)?;
     let report = Report::new(if arguments.json { Style::Quiet } else { Style::Plain });
+    let journal = place::begin(&root, "leave", None, &report)?;
     let (mut results, mut kept, mut failed) = (Vec::new(), 0, 0);
     let is_gone = perform::leave(&root, journal, arguments.force, |id, undone| {
         let (word, why) = told(undone);

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::fd::IntoRawFd as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use desired::identity::{Unrecognised, recognise};
@@ -11,8 +12,9 @@ use desired::plan::Plan;
 use desired::resource::Resource;
 use desired::{Arch, ClusterName, Digest, NodeName};
 use host::bundle::{Bundle, BundleError, verify};
-use host::journal::{FORMAT, History, JournalError, Remembered};
+use host::journal::{FORMAT, History, Journal, JournalError, Remembered};
 use host::observe;
+use host::report::Report;
 use host::root::Root;
 use host::running_system::{Standing, enter, standing};
 use host::signature::PublicKey;
@@ -211,8 +213,37 @@ pub fn plan(
         .map_err(|error| Failure::new(Code::VerificationFailed, error))
 }
 
+/// How long what a cut-off run left at work is waited for: packages on a slow card.
+const ORPHANS: Duration = Duration::from_secs(900);
+
+/// Opens the journal for `verb`, once nothing works any more that a cut-off run has started.
+pub fn begin<'a>(
+    root: &'a Root,
+    verb: &str,
+    bundle: Option<&Digest>,
+    report: &Report,
+) -> Result<Journal<'a>, Failure> {
+    let (deadline, mut is_said) = (Instant::now() + ORPHANS, false);
+    loop {
+        match Journal::open(root, verb, env!("CARGO_PKG_VERSION"), bundle) {
+            Err(error @ JournalError::Orphans(_)) if Instant::now() < deadline => {
+                if !is_said {
+                    report.say(format!("waiting: {error}"));
+                }
+                is_said = true;
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            other => return other.map_err(journal),
+        }
+    }
+}
+
 /// The failure of a journal that can't be kept.
 pub fn journal(error: JournalError) -> Failure {
-    let code = if matches!(error, JournalError::Held(_)) { Code::Refused } else { Code::Unexpected };
+    let code = if matches!(error, JournalError::Held(_) | JournalError::Orphans(_)) {
+        Code::Refused
+    } else {
+        Code::Unexpected
+    };
     Failure::new(code, error)
 }

@@ -50,9 +50,26 @@ impl Bundle {
             supplies.join("k3s-airgap-images-{arch}.tar.zst").display()
         );
         std::fs::write(profiles.join(CLUSTER).join("cluster.toml"), text + &own)?;
+        // A pin holds also against a local file that has changed; here the file is right.
+        let lock = profiles.join(CLUSTER).join("lock.toml");
+        if lock.exists() {
+            std::fs::remove_file(&lock).with_context(|| format!("remove {}", lock.display()))?;
+        }
         let output = bundle.build_images()?.run()?;
         ensure!(output.code == 0, "build-images ends with {}: {}", output.code, said(&output));
+        bundle.unpack()?;
         Ok(bundle)
+    }
+
+    /// Unpacks the archive anew, as a person does who carries it on a stick.
+    fn unpack(&self) -> anyhow::Result<()> {
+        let folder = self.desk.join("stick");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
+        }
+        std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        Invocation::new("tar").args(["-x", "-z", "-f"]).arg(self.archive()).folder(&folder).run()?;
+        Ok(())
     }
 
     /// A call of `build-images` that makes it, or finds that nothing has changed.
@@ -81,6 +98,12 @@ impl Bundle {
     #[must_use]
     pub fn file(&self, path: impl AsRef<Path>) -> PathBuf {
         self.out().join(CLUSTER).join(path)
+    }
+
+    /// A folder that holds the unpacked archive.
+    #[must_use]
+    pub fn stick(&self) -> PathBuf {
+        self.desk.join("stick").join("rootstock")
     }
 
     /// The archive a node of this machine's architecture joins from.

@@ -5,12 +5,15 @@
 //! cluster stands at a time, since two share two cores badly.
 
 use super::Lab;
-use super::node::{Network, Node, Options, wait_for};
+use super::bundle::Bundle;
+use super::node::{Network, Node, Options, STICK, wait_for};
 use crate::clusters::{resolved, stand_in_pins};
+use crate::programs::{answering, said};
 use anyhow::{Context as _, bail, ensure};
 use blueprint::model::{self, Model};
 use blueprint::parse::Source;
 use desired::{FileSet, Mode};
+use host::process::Output;
 use host::secret::Secret;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -23,6 +26,11 @@ pub const READY: Duration = Duration::from_secs(240);
 const TOKEN: &str = "etc/rancher/k3s/token";
 /// The server's own secret; nothing but the trial's private network ever sees it.
 const SERVER_SECRET: &str = "only-for-the-lab";
+
+/// A person's own file beside ours, as FIELD K26 has it.
+const OWN_SETTINGS: &str = "etc/rancher/k3s/config.yaml.d/50-lab.yaml";
+/// Both of them want images from the internet.
+const OWN: &str = "disable-helm-controller: true\ndisable-network-policy: true\n";
 
 pub(super) static TURN: Mutex<()> = Mutex::new(());
 
@@ -56,9 +64,7 @@ impl<'lab> Cluster<'lab> {
         server.copy_in(&lab.k3s().manifests(), "/var/lib/rancher/k3s/server/manifests")?;
         let mut files = files(&model, wanted)?;
         files.insert(TOKEN, Mode::PRIVATE, format!("{SERVER_SECRET}\n"))?;
-        // Both of them want images from the internet; a person's own file beside ours, as FIELD K26 has it.
-        let own = "disable-helm-controller: true\ndisable-network-policy: true\n";
-        files.insert("etc/rancher/k3s/config.yaml.d/50-lab.yaml", Mode::PRIVATE, own)?;
+        files.insert(OWN_SETTINGS, Mode::PRIVATE, OWN)?;
         server.place(&files)?;
         server.start_unit("k3s.service")?;
         let cluster = Self { server, network, _machine: machine, _turn: turn, lab, model };
@@ -66,10 +72,66 @@ impl<'lab> Cluster<'lab> {
         Ok(cluster)
     }
 
+    /// A server that joined with the product from its bundle, and is Ready.
+    ///
+    /// # Errors
+    /// If the join fails, or it does not become Ready.
+    pub fn joined(lab: &'lab Lab) -> anyhow::Result<Self> {
+        let bundle = Bundle::of(lab)?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = MachineSettings::keep();
+        let network = Network::of_cluster(lab.engine())?;
+        let model = profile()?;
+        let wanted = model.first_server().context("the profile has a server")?;
+        let stick = bundle.stick();
+        let options = Options {
+            address: Some(wanted.address),
+            k3s: Some((lab.k3s(), false)),
+            stick: Some(&stick),
+            ..Options::default()
+        };
+        let server = Node::start(lab, wanted.name.as_str(), &network, &options)?;
+        server.copy_in(&lab.k3s().manifests(), "/var/lib/rancher/k3s/server/manifests")?;
+        let mut files = FileSet::new();
+        files.insert("root/server-token", Mode::PRIVATE, format!("{SERVER_SECRET}\n"))?;
+        files.insert(OWN_SETTINGS, Mode::PRIVATE, OWN)?;
+        server.place(&files)?;
+        let cluster = Self { server, network, _machine: machine, _turn: turn, lab, model };
+        let output = join(&cluster.server)?;
+        ensure!(output.code == 0, "join on the server ends with {}: {}", output.code, said(&output));
+        cluster.wait_ready(&cluster.server)?;
+        Ok(cluster)
+    }
+
+    /// A node of the profile with its name, its address and the stick, but no k3s; with `token` as a person lays it down.
+    ///
+    /// # Errors
+    /// If the profile has no such node, or it does not boot.
+    pub fn fresh(&self, name: &str, token: &Secret) -> anyhow::Result<Node<'lab>> {
+        let stick = Bundle::of(self.lab)?.stick();
+        let options = Options {
+            address: Some(self.wanted(name)?.address),
+            k3s: Some((self.lab.k3s(), false)),
+            stick: Some(&stick),
+            ..Options::default()
+        };
+        let node = Node::start(self.lab, name, &self.network, &options)?;
+        lay_token(&node, token)?;
+        Ok(node)
+    }
+
     /// The model all nodes come from.
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The bundle its nodes join from.
+    ///
+    /// # Errors
+    /// If it can't be built.
+    pub fn bundle(&self) -> anyhow::Result<&'static Bundle> {
+        Bundle::of(self.lab)
     }
 
     /// The server.
@@ -152,6 +214,33 @@ impl<'lab> Cluster<'lab> {
         let found = self.model.nodes.values().find(|node| node.name.as_str() == name);
         found.with_context(|| format!("the profile has no node {name}"))
     }
+}
+
+/// `join --yes` on a node, from the stick; every exit code is an answer.
+///
+/// # Errors
+/// If the node does not answer.
+pub fn join(node: &Node<'_>) -> anyhow::Result<Output> {
+    bootstrap(node, &["join", "--yes"])
+}
+
+/// A call of the product on a node, from the stick.
+///
+/// # Errors
+/// If the node does not answer.
+pub fn bootstrap(node: &Node<'_>, words: &[&str]) -> anyhow::Result<Output> {
+    let call = node.call(&format!("{STICK}/bootstrap")).args(words.iter().copied());
+    answering(call).run().with_context(|| format!("bootstrap on {}", node.name()))
+}
+
+/// Lays a join token where the profile says that it is.
+///
+/// # Errors
+/// If it can't be written.
+pub fn lay_token(node: &Node<'_>, token: &Secret) -> anyhow::Result<()> {
+    let mut files = FileSet::new();
+    files.insert("root/join-token", Mode::PRIVATE, format!("{}\n", token.expose()))?;
+    node.place(&files)
 }
 
 /// The profile.

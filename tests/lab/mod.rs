@@ -16,6 +16,7 @@ pub mod k3s;
 mod left_overs;
 pub mod node;
 pub mod registry;
+pub mod snapshot;
 pub mod tools;
 
 use host::process::{Invocation, find_program};

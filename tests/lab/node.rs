@@ -25,6 +25,8 @@ const BOOT: Duration = Duration::from_secs(90);
 static NETWORKS: AtomicU8 = AtomicU8::new(1);
 /// How the bridges of our networks are called on this machine, with the number behind.
 pub(super) const BRIDGE: &str = "rslab-";
+/// Where a node sees what was put in.
+pub const STICK: &str = "/media/stick";
 /// Numbers for containers.
 static CONTAINERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -112,6 +114,8 @@ pub struct Options<'a> {
     /// Makes k3s work in a container: real folders for its data, and the shim. `Some(true)` also puts the program where
     /// our units start it; with `Some(false)` that place is free for whoever installs it.
     pub k3s: Option<(&'a K3s, bool)>,
+    /// A folder of this machine that the node sees as [`STICK`] and can't write to.
+    pub stick: Option<&'a Path>,
 }
 
 /// A running node.
@@ -145,6 +149,10 @@ impl<'lab> Node<'lab> {
         };
         let run = match options.k3s {
             Some((k3s, installed)) => with_k3s(run, k3s, installed),
+            None => run,
+        };
+        let run = match options.stick {
+            Some(stick) => run.arg("--volume").arg(format!("{}:{STICK}:ro", stick.display())),
             None => run,
         };
         // From here on it is dropped, also if it does not start.

@@ -19,6 +19,9 @@ pub struct Diagnosis {
     pub fix: &'static str,
     /// The line it was read from, escaped and cut.
     pub line: String,
+    /// It may pass by itself: a server that does not answer yet.
+    #[serde(skip)]
+    pub may_pass: bool,
 }
 
 /// Texts that stand together in a line, and what they mean.
@@ -233,7 +236,13 @@ pub fn diagnose<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnosi
         }
     }
     let (sign, line) = clear.or(vague)?;
-    Some(Diagnosis { field: sign.field, reason: sign.reason, fix: sign.fix, line: clean(line.trim()) })
+    Some(Diagnosis {
+        field: sign.field,
+        reason: sign.reason,
+        fix: sign.fix,
+        line: clean(line.trim()),
+        may_pass: sign.is_vague,
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! descendant is ended, `main` gets a moment to return (its guards clean up), and where it is busy without looking, the
 //! stages of [`crate::stage`] are removed here and the process exits. Caches and locks survive: they are whole at any time.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -80,47 +79,14 @@ fn stop_children() {
     }
 }
 
-/// All living processes below this one, as /proc tells; those that made themselves daemons belong to nobody.
+/// All living processes below this one.
 fn descendants() -> Vec<Pid> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        if let Some(parent) = living_parent(&stat) {
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let (mut found, mut next) = (Vec::new(), vec![rustix::process::getpid().as_raw_nonzero().get()]);
-    while let Some(parent) = next.pop() {
-        for child in children.remove(&parent).unwrap_or_default() {
-            next.push(child);
-            found.extend(Pid::from_raw(child));
-        }
-    }
-    found
-}
-
-/// The parent in a line of /proc/PID/stat, unless the process has ended and only waits to be noticed. The name before
-/// it is in parentheses and may hold any character.
-fn living_parent(stat: &str) -> Option<i32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(parent)
+    crate::processes::below(rustix::process::getpid())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parents_are_read_whatever_the_name() {
-        assert_eq!(living_parent("12 (a) b) S 7 12 12 0"), Some(7));
-        assert_eq!(living_parent("12 (sh) Z 7 12 12 0"), None, "already ended");
-        assert_eq!(living_parent(""), None);
-        assert_eq!(living_parent("12 (sh"), None);
-    }
 
     #[test]
     fn children_of_children_are_found() {

@@ -17,6 +17,7 @@ pub mod health;
 #[cfg(feature = "interrupt")]
 pub mod interrupt;
 pub mod journal;
+mod k3s_remains;
 pub mod leak_scan;
 pub mod mount;
 pub mod observe;
@@ -26,6 +27,7 @@ pub mod perform;
 mod person;
 pub mod preflight;
 pub mod process;
+mod processes;
 pub mod report;
 pub mod root;
 pub mod running_system;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::lock::Holder;
+use super::lock::{Holder, Orphan};
 
 /// A journal that can't be kept or believed; nothing is changed without one.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,11 @@ pub enum JournalError {
     /// Another run is at work.
     #[error("another run is at work on this node: {0}; wait for it to end")]
     Held(Holder),
+    /// Programs of a run that was killed are still at work.
+    #[error(
+        "a run that was cut off left programs at work: {}; wait for them to end", orphans(.0)
+    )]
+    Orphans(Vec<Orphan>),
     /// A line in the middle makes no sense.
     #[error(
         "line {line} of {path} is damaged: {why}; restore the file, or move it away and lose what `leave` would put back"
@@ -51,4 +56,8 @@ impl JournalError {
         let path = path.to_string();
         move |source| Self::File { act, path, source }
     }
+}
+
+fn orphans(of: &[Orphan]) -> String {
+    of.iter().map(Orphan::to_string).collect::<Vec<_>>().join(", ")
 }

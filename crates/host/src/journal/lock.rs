@@ -1,7 +1,8 @@
 //! One run at a time.
 //!
 //! In: a root and the verb that wants to work on it. Out: the state folder, made if needed, and a lock in it that the
-//! kernel lets go of however the process ends. Whoever comes second is told who was first.
+//! kernel lets go of however the process ends. Programs it starts hold the lock too: one that outlives a run that was
+//! killed keeps the next from working against it. Whoever comes second is told who was first.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::{JournalError, path};
+use crate::processes;
 use crate::root::{Ownership, Root};
 
 /// Who holds the lock.
@@ -39,11 +41,26 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }
 
+/// A program that a run started which is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its process.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for Orphan {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "`{}`, process {}", self.name, self.pid)
+    }
+}
+
 /// The held lock.
 #[derive(Debug)]
 pub struct RunLock {
     /// Held for its lock.
-    _file: File,
+    file: File,
     /// Folders above the state folder that were made for it, outermost first.
     pub(super) folders: Vec<AbsPath>,
 }
@@ -62,7 +79,7 @@ impl RunLock {
             let mut file = place.append().map_err(failed("open"))?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Err(JournalError::Held(holder(&mut file))),
+                Err(Errno::WOULDBLOCK) => return Err(held(&mut file)),
                 Err(error) => return Err(failed("lock")(error.into())),
             }
             // `leave` removes the file it holds; whoever opened it just before holds a lock on nothing.
@@ -72,9 +89,32 @@ impl RunLock {
                 let holder = Holder { pid: std::process::id(), verb: verb.to_owned(), since: now() };
                 // Who holds it is a courtesy to the second; a full disk is told by the journal.
                 let _ = sign(&mut file, &holder);
-                return Ok(Self { _file: file, folders });
+                // Children get it as well: the lock is free when the last of them has ended.
+                rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
+                    .map_err(|error| failed("share")(error.into()))?;
+                return Ok(Self { file, folders });
             }
         }
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // A run that ends in order waits for its children; a daemon that one of them left behind holds nobody up.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Whoever signed, as long as it lives; else what it left behind.
+fn held(file: &mut File) -> JournalError {
+    let holder = holder(file);
+    let holders = processes::holding(file);
+    match holders.iter().find(|(pid, _)| *pid == holder.pid) {
+        None if holder.pid != 0 && !holders.is_empty() => {
+            let orphans = holders.into_iter().map(|(pid, name)| Orphan { pid, name });
+            JournalError::Orphans(orphans.collect())
+        }
+        _ => JournalError::Held(holder),
     }
 }
 

@@ -21,8 +21,8 @@ use rustix::fs::FileType;
 pub use error::JournalError;
 pub use history::{History, Story};
 pub(crate) use key::Key;
-pub use lock::{Holder, RunLock};
-pub use record::{After, Before, Header, More, PlaceBefore, Record, Run, Sealed, State, Step};
+pub use lock::{Holder, Orphan, RunLock};
+pub use record::{After, Before, Ground, Header, More, PlaceBefore, Record, Run, Sealed, State, Step};
 pub use remembered::Remembered;
 
 use crate::root::{Ownership, Root};

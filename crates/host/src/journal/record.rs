@@ -180,6 +180,9 @@ pub enum More {
         /// It ran, where that was known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         active: Option<bool>,
+        /// What was not there before it first started, where it is k3s's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ground: Option<Box<Ground>>,
     },
     /// Tools of a person.
     Tools {
@@ -193,6 +196,21 @@ pub enum More {
         /// Its short name.
         name: String,
     },
+}
+
+/// Places and links of k3s that were not there before it first started on this node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ground {
+    /// Files and folders that were not there, or made by this tool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<AbsPath>,
+    /// Folders that were there with nothing in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<AbsPath>,
+    /// Network links that were not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
 }
 
 /// What is there after a change.

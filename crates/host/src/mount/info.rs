@@ -19,6 +19,11 @@ pub(super) fn accept(mountinfo: &str, path: &str, types: &[String]) -> Result<St
     Ok(filesystem)
 }
 
+/// The mount points, in the order of the lines.
+pub(super) fn points(mountinfo: &str) -> Vec<String> {
+    mountinfo.lines().filter_map(parse).map(|(point, _)| point).collect()
+}
+
 /// Mount point and type of one line: the fifth field, and the first behind the separator `-`.
 fn parse(line: &str) -> Option<(String, String)> {
     let (front, back) = line.split_once(" - ")?;

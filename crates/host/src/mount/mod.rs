@@ -35,6 +35,13 @@ pub fn state(root: &Root, path: &AbsPath) -> Result<String, String> {
     }
 }
 
+/// All mount points of this machine, in the order they were mounted.
+#[must_use]
+pub(crate) fn points() -> Vec<String> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    info::points(&text)
+}
+
 /// Looks every `interval` until the mount is there or `timeout` is over; looks once at least.
 ///
 /// # Errors

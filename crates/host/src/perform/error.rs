@@ -84,6 +84,20 @@ pub enum PerformError {
         /// The last lines of its journal, indented, or nothing.
         tail: String,
     },
+    /// k3s runs and is not taken in.
+    #[error("{unit} is up but k3s did not join: {reason} [{field}]\n  fix: {fix}\n  it said: {line}")]
+    Refused {
+        /// Which unit.
+        unit: UnitName,
+        /// What is wrong, as a clause.
+        reason: &'static str,
+        /// The known way it goes wrong.
+        field: &'static str,
+        /// What to do.
+        fix: &'static str,
+        /// The line it was read from.
+        line: String,
+    },
     /// A command ran and its probe still says that it has to.
     #[error("{command} ended well, yet its probe {probe} still says that it is needed")]
     NoEffect {

@@ -47,10 +47,11 @@ impl Performer<'_> {
 }
 
 fn apt_install(names: &BTreeSet<String>) -> Result<(), PerformError> {
-    // An interrupted dpkg refuses everything until it was allowed to end.
-    noninteractive("dpkg").args(["--force-confold", "--configure", "-a"]).run()?;
+    // First of all, since it waits for whoever holds the lock.
     let install = apt("install").arg("--").args(names);
     let Err(first) = install.run() else { return Ok(()) };
+    // An interrupted dpkg refuses everything until it was allowed to end; where that is not it, the second try says why.
+    let _ = noninteractive("dpkg").args(["--force-confold", "--configure", "-a"]).run();
     // A fresh card has no lists, an old one has lists of versions that are gone.
     apt("update").run()?;
     match install.run() {

@@ -3,14 +3,16 @@
 //! systemctl(1) does it, below a folder with `--root`. One daemon-reload a run before the first unit; starts are not
 //! waited for by systemctl (k3s takes its time, and its failure must be told by its own journal), but watched here.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use desired::UnitName;
+use desired::diagnosis::{Diagnosis, diagnose};
 use desired::observed::{Answer, Observed};
 use desired::resource::{Resource, Want};
 
 use super::{PerformError, Performer};
 use crate::journal::{After, Before, More};
+use crate::k3s_remains;
 use crate::observe;
 use crate::process::Invocation;
 
@@ -18,6 +20,8 @@ use crate::process::Invocation;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(250);
+/// After how many starts in vain it is given up.
+const FAILURES: u32 = 3;
 /// How many lines of a failed unit's journal are told.
 const TAIL: &str = "15";
 
@@ -36,7 +40,10 @@ impl Performer<'_> {
             Answer::Unknown { .. } | Answer::Later { .. } => None,
         };
         let waits = matches!(now, Answer::Later { .. });
-        let more = More::Unit { name: name.clone(), enabled: at_boot, masked, active: running };
+        // A k3s that was here before us has its remains for itself.
+        let is_first = k3s_remains::is_of_k3s(name) && running != Some(true) && !at_boot;
+        let ground = is_first.then(|| Box::new(k3s_remains::ground(self.root, self.journal.history())));
+        let more = More::Unit { name: name.clone(), enabled: at_boot, masked, active: running, ground };
         let before = Before { place: None, more: Some(more) };
         self.change(&resource.id, before, None, |this| {
             if masked && (*enabled || *active) {
@@ -93,28 +100,95 @@ pub(super) fn systemctl(
 pub(super) fn start(unit: &UnitName, verb: &str) -> Result<(), PerformError> {
     let call = Invocation::new("systemctl").args(["--quiet", "--no-ask-password", "--no-block", verb]);
     call.args(["--", unit.as_str()]).run()?;
-    let deadline = Instant::now() + PATIENCE;
+    let mut watch = k3s_remains::is_of_k3s(unit).then(|| Watch::new(unit));
+    let (deadline, mut first) = (Instant::now() + PATIENCE, None);
     loop {
-        let (state, is_queued) = state(unit)?;
+        if let Some(diagnosis) = watch.as_mut().and_then(Watch::refusal) {
+            return Err(refused(unit, &diagnosis));
+        }
+        let State { state, is_queued, restarts } = state(unit)?;
+        let earlier = *first.get_or_insert(restarts);
         match state.as_str() {
             "active" | "reloading" if !is_queued => return Ok(()),
+            // What systemd starts again and again is not going to run.
+            _ if restarts >= earlier + FAILURES => return Err(failure(unit, state)),
             "failed" => return Err(failure(unit, state)),
             // A unit that was never queued, or whose condition is not met, stays inactive and has nothing to say.
             "inactive" if !is_queued => return Err(failure(unit, state)),
-            _ if Instant::now() >= deadline => return Err(failure(unit, state)),
+            _ if Instant::now() >= deadline => {
+                let told = watch.as_ref().and_then(Watch::diagnosis);
+                return Err(told.map_or_else(|| failure(unit, state), |told| refused(unit, &told)));
+            }
             _ => std::thread::sleep(GLANCE),
         }
     }
 }
 
-/// The unit's state, and whether systemd still has a job for it.
-fn state(unit: &UnitName) -> Result<(String, bool), PerformError> {
-    let call = Invocation::new("systemctl").args(["show", "--property=ActiveState", "--property=Job", "--"]);
-    let text = call.arg(unit.as_str()).run()?.text();
+/// What k3s says while it starts. Its unit never fails by itself: a refused node tries again for ever (FIELD K8, K10, K14).
+struct Watch<'a> {
+    unit: &'a UnitName,
+    /// Where the journal of systemd is before the start.
+    since: SystemTime,
+    looked: Instant,
+    /// Since when it says something that does not pass by itself.
+    refused: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    /// How often its journal is read.
+    const GLANCE: Duration = Duration::from_secs(2);
+    /// How long a refusal must stand: a server that has just started may refuse whom it takes a moment later.
+    const STANDING: Duration = Duration::from_secs(15);
+
+    fn new(unit: &'a UnitName) -> Self {
+        Self { unit, since: SystemTime::now(), looked: Instant::now(), refused: None }
+    }
+
+    /// The refusal, once it stands.
+    fn refusal(&mut self) -> Option<Diagnosis> {
+        if self.looked.elapsed() < Self::GLANCE {
+            return None;
+        }
+        self.looked = Instant::now();
+        let told = self.diagnosis().filter(|told| !told.may_pass);
+        self.refused = told.as_ref().and(self.refused.or_else(|| Some(Instant::now())));
+        told.filter(|_| self.refused.is_some_and(|since| since.elapsed() >= Self::STANDING))
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let call =
+            Invocation::new("journalctl").args(["--no-pager", "--quiet", "--output=cat", "--lines=400"]);
+        let call = call.arg(format!("--since=@{}", since.as_secs())).args(["--unit", self.unit.as_str()]);
+        diagnose(call.run().ok()?.text().lines())
+    }
+}
+
+fn refused(unit: &UnitName, told: &Diagnosis) -> PerformError {
+    let Diagnosis { field, reason, fix, line, .. } = told;
+    PerformError::Refused { unit: unit.clone(), reason, field, fix, line: line.clone() }
+}
+
+/// What systemd says of a unit.
+struct State {
+    state: String,
+    /// It still has a job for it.
+    is_queued: bool,
+    /// How often it has started the unit again by itself.
+    restarts: u32,
+}
+
+fn state(unit: &UnitName) -> Result<State, PerformError> {
+    let call = Invocation::new("systemctl").args(["show", "--property=ActiveState", "--property=Job"]);
+    let text = call.args(["--property=NRestarts", "--"]).arg(unit.as_str()).run()?.text();
     let value =
         |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
     let job = value("Job=");
-    Ok((value("ActiveState="), !matches!(job.as_str(), "" | "0")))
+    Ok(State {
+        state: value("ActiveState="),
+        is_queued: !matches!(job.as_str(), "" | "0"),
+        restarts: value("NRestarts=").parse().unwrap_or(0),
+    })
 }
 
 fn failure(unit: &UnitName, state: String) -> PerformError {

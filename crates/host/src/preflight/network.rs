@@ -118,14 +118,24 @@ pub(super) fn listeners(root: &Root) -> Answer<Vec<Listener>> {
         sockets.dedup_by_key(|(protocol, port, _)| (*protocol, *port));
         let wanted: BTreeSet<&str> = sockets.iter().map(|(_, _, inode)| inode.as_str()).collect();
         let holders = if wanted.is_empty() { BTreeMap::new() } else { holders(root, &wanted) };
+        let sees_all = root.is_live() && root.is_writable_by_caller();
         let listeners = sockets.iter().map(|(protocol, port, inode)| Listener {
             protocol,
             port: *port,
-            // The kernel's own sockets, vxlan's say, belong to no file.
-            holder: if inode == "0" { Some("kernel".to_owned()) } else { holders.get(inode).cloned() },
+            holder: holder(inode, &holders, sees_all),
         });
         Answer::Known(listeners.collect())
     })
+}
+
+/// Who has the socket. The kernel's own, vxlan's say, are held by no process: some have no inode, others one that whoever
+/// sees all processes finds nowhere.
+pub(super) fn holder(inode: &str, holders: &BTreeMap<String, String>, sees_all: bool) -> Option<String> {
+    match holders.get(inode) {
+        Some(name) => Some(name.clone()),
+        None if inode == "0" || sees_all => Some("kernel".to_owned()),
+        None => None,
+    }
 }
 
 /// Protocol, port and inode of the sockets in `state`, proc_pid_net(5).

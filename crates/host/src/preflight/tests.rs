@@ -1,5 +1,7 @@
 //! A machine as a folder: what the kernel and others write there is read as they mean it.
 
+use std::collections::BTreeMap;
+
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -153,4 +155,15 @@ fn a_clock_is_waited_for_and_not_for_ever() {
     let mut answers = [0, 60, 1_800_000_000].into_iter();
     assert!(machine::wait(Duration::from_secs(5), Duration::ZERO, || answers.next().unwrap()));
     assert!(!machine::wait(Duration::ZERO, Duration::ZERO, || 60));
+}
+
+/// FIELD K20: flannel's own port on a joined node is no stranger's.
+#[test]
+fn a_socket_that_no_process_has_is_the_kernels() {
+    let holders = BTreeMap::from([("7".to_owned(), "haproxy".to_owned())]);
+    let of = |inode, sees_all| super::network::holder(inode, &holders, sees_all);
+    assert_eq!(of("7", true).as_deref(), Some("haproxy"));
+    assert_eq!(of("0", false).as_deref(), Some("kernel"));
+    assert_eq!(of("9", true).as_deref(), Some("kernel"));
+    assert_eq!(of("9", false), None, "somebody else's process may have it");
 }

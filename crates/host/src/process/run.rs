@@ -19,6 +19,11 @@ const STDOUT: usize = 0;
 
 pub(super) fn run(call: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<Output, ProcessError> {
     check(call)?;
+    #[cfg(feature = "interrupt")]
+    if crate::interrupt::came() {
+        let source = std::io::Error::new(std::io::ErrorKind::Interrupted, "this run was asked to end");
+        return Err(ProcessError::System { line: call.line(), source });
+    }
     let system = |source| ProcessError::System { line: call.line(), source };
     let (mut pipes, handle) = start(call).map_err(system)?;
     let mut said = Said::default();

@@ -9,12 +9,13 @@ mod place;
 
 use std::collections::BTreeSet;
 
-use desired::UnitName;
 use desired::observed::{Answer, Observed};
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
+use desired::{AbsPath, UnitName};
 
 use super::{PerformError, home, hostname, kernel_module, packages, sysctl, unit};
 use crate::journal::{History, Journal, JournalError, More, PlaceBefore, State, Step, Story, saved};
+use crate::k3s_remains;
 use crate::observe;
 use crate::process::Invocation;
 use crate::root::Root;
@@ -51,7 +52,8 @@ pub fn leave(
 ) -> Result<bool, JournalError> {
     let stories: Vec<(ResourceId, Story)> =
         journal.history().backwards().into_iter().map(|(id, story)| (id.clone(), story.clone())).collect();
-    let undo = Undo { root, force };
+    let places = stories.iter().filter_map(|(_, story)| Some(story.first.place.as_ref()?.path.clone()));
+    let undo = Undo { root, force, places: places.collect() };
     let mut restarts = Vec::new();
     for (id, story) in &stories {
         let undone = undo.one(story, &mut restarts);
@@ -74,6 +76,8 @@ struct Undo<'a> {
     root: &'a Root,
     /// What somebody else changed is replaced too.
     force: bool,
+    /// Everything that is given back, so that no other step takes it away.
+    places: BTreeSet<AbsPath>,
 }
 
 impl Undo<'_> {
@@ -125,8 +129,14 @@ impl Undo<'_> {
                 }
             }
             More::Packages { manager, installed } => self.packages(story, *manager, *installed),
-            More::Unit { name, enabled, masked, active } => {
-                let undone = self.unit(name, *enabled, *masked, *active)?;
+            More::Unit { name, enabled, masked, active, ground } => {
+                let mut undone = self.unit(name, *enabled, *masked, *active)?;
+                if let Some(ground) = ground {
+                    let stays = k3s_remains::clear(self.root, ground, &self.places)?;
+                    if !stays.is_empty() {
+                        undone = Undone::Partly { why: stays.join(", ") };
+                    }
+                }
                 if *active == Some(true) {
                     let id = Want::Unit {
                         name: name.clone(),
