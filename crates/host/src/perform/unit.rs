@@ -54,7 +54,9 @@ impl Performer<'_> {
             }
             match (running, *active) {
                 (Some(true), true) if !outdated.is_empty() => start(name, "restart")?,
-                (Some(false), true) => start(name, "start")?,
+                // One that is starting all the time, refused with what it read before, must read again; one that is
+                // stopped is started by this too.
+                (Some(false), true) => start(name, "restart")?,
                 (Some(true), false) if !*enabled => this.systemctl(&["stop"], name)?,
                 (None, true) if this.root.is_live() && !waits => {
                     return Err(PerformError::Other(format!(
