@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// The cluster's name, also that of its output folder.
 pub const CLUSTER: &str = "lab";
+/// How its bundles are built: with everything inside, since the desk has no vendor to reach.
+pub const HOW: [&str; 3] = ["--air-gap", "--engine", "embedded"];
 /// Where the profile is, in the repository.
 const PROFILE: &str = "tests/fixtures/clusters/lab/cluster.toml";
 
@@ -77,9 +79,15 @@ impl Bundle {
     /// # Errors
     /// If the program can't be built.
     pub fn build_images(&self) -> anyhow::Result<Invocation> {
-        let call = programs::xtask()?.args(["build-images", CLUSTER, "--air-gap", "--engine", "embedded"]);
+        let call = programs::xtask()?.args(["build-images", CLUSTER]).args(HOW);
         let call = call.arg("--profiles").arg(self.profiles()).arg("--out").arg(self.out());
-        Ok(call.env("XDG_CACHE_HOME", self.desk.join("cache")).timeout(Duration::from_secs(1800)))
+        Ok(call.env("XDG_CACHE_HOME", self.cache()).timeout(Duration::from_secs(1800)))
+    }
+
+    /// The desk's cache of artifacts.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.desk.join("cache")
     }
 
     /// The folder with the profile, for other verbs.

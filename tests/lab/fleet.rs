@@ -5,7 +5,7 @@
 //! desk's configuration lies in a folder of its own, so nothing of the person who runs the tests is read or changed.
 
 use super::Lab;
-use super::bundle::{Bundle, CLUSTER};
+use super::bundle::{Bundle, CLUSTER, HOW};
 use super::cluster::{MachineSettings, TURN};
 use super::node::{Network, Node, Options};
 use crate::programs;
@@ -178,15 +178,16 @@ impl<'lab> Fleet<'lab> {
     pub fn typed(&self, script: &str) -> anyhow::Result<Invocation> {
         let line = self.xtask(&["\"$@\""])?.line().replace("'\"$@\"'", "\"$@\"");
         let cargo = self.at("bin/cargo");
-        // Not every verb looks at the output folder.
+        // Not every verb looks at the output folder, and what is built is built as the bundle was.
         let short = line.split(" --out ").next().unwrap_or(&line);
-        let text =
-            format!("#!/bin/sh\nshift\ncase $1 in\nstatus) exec {short} ;;\n*) exec {line} ;;\nesac\n");
+        let cases = format!("status) exec {short} ;;\nbuild-images) exec {line} {} ;;", HOW.join(" "));
+        let text = format!("#!/bin/sh\nshift\ncase $1 in\n{cases}\n*) exec {line} ;;\nesac\n");
         std::fs::write(&cargo, text)?;
         std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755))?;
         let path = std::env::var("PATH").context("there is a PATH")?;
         let call = Invocation::new("sh").args(["-eu", "-c", script]).folder(crate::repository());
         let call = call.env("PATH", format!("{}:{path}", self.at("bin").display()));
+        let call = call.env("XDG_CACHE_HOME", self.bundle.cache());
         Ok(programs::answering(call).timeout(Duration::from_secs(1200)))
     }
 

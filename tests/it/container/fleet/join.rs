@@ -1,7 +1,7 @@
 //! `cargo xtask join`: from bare machines to a cluster.
 
 use super::{status, trial};
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use std::collections::BTreeSet;
 use tests::lab::Lab;
 use tests::lab::fleet::{Fleet, SERVER_SECRET, ends_with, of_node};
@@ -16,8 +16,7 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
     let fleet = Fleet::new(lab)?;
     let server = fleet.machine("server")?;
     let agents = [fleet.machine("worker-1")?, fleet.machine("worker-2")?];
-    let output = fleet.xtask(&["join", "all"])?.run()?;
-    let first = ends_with(&output, 0)?;
+    let first = as_the_guide_has_it(&fleet)?;
     ensure!(first.contains("3 of 3 converged"), "{first}");
     ensure!(!first.contains(SERVER_SECRET) && !first.contains("K10"), "a secret is told: {first}");
     let nodes = fleet.kubectl(&server, &["get", "nodes"])?;
@@ -48,6 +47,22 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
     }
     alone(&fleet, &agents[1])?;
     status::tells(&fleet, &agents[0])
+}
+
+/// The commands of the guide's page from building on, with the lab's cluster in the place of the page's; the describing
+/// before them is typed by the static ring.
+fn as_the_guide_has_it(fleet: &Fleet<'_>) -> anyhow::Result<String> {
+    let page = std::fs::read_to_string(tests::repository().join("docs/guide/first-cluster.md"))?;
+    let mut said = String::new();
+    let mut verbs = Vec::new();
+    for block in tests::documents::blocks(&page)?.into_iter().filter(|block| block.skipped.is_some()) {
+        let script = block.script.replace("first", "lab");
+        let output = fleet.typed(&script)?.run().with_context(|| format!("line {}: {script}", block.line))?;
+        said.push_str(&ends_with(&output, 0)?);
+        verbs.push(script.split(' ').nth(2).unwrap_or_default().to_owned());
+    }
+    ensure!(verbs == ["build-images", "join", "status"], "the page types {verbs:?}");
+    Ok(said)
 }
 
 /// One that fails is no reason for the others to fail, and they are no reason to call it converged.
