@@ -63,7 +63,7 @@ pub fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str
     let mut last = "";
     for path in paths {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if folder == last {
+        if folder.is_empty() || folder == last {
             continue;
         }
         last = folder;

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use desired::AbsPath;
 use rustix::fs::{FlockOperation, flock, fstat};
@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::{JournalError, path};
 use crate::processes;
 use crate::root::{Ownership, Root};
+
+/// How often, and in what steps, a lock is tried again that nobody is seen to hold.
+const PATIENCE: u32 = 20;
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +78,22 @@ impl RunLock {
         let own = path("lock");
         let failed = |act| JournalError::file(act, &own);
         let folders = make_folders(root, &own).map_err(failed("make the folder of"))?;
+        let mut patience = PATIENCE;
         loop {
             let place = root.place(&own).map_err(failed("reach"))?;
             let mut file = place.append().map_err(failed("open"))?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Err(held(&mut file)),
+                Err(Errno::WOULDBLOCK) => match held(&mut file) {
+                    Some(error) => return Err(error),
+                    // It ended between two glances. Where nobody can be seen, in another container, that may be wrong.
+                    None if patience > 0 => {
+                        patience -= 1;
+                        std::thread::sleep(GLANCE);
+                        continue;
+                    }
+                    None => return Err(JournalError::Held(holder(&mut file))),
+                },
                 Err(error) => return Err(failed("lock")(error.into())),
             }
             // `leave` removes the file it holds; whoever opened it just before holds a lock on nothing.
@@ -105,17 +119,20 @@ impl Drop for RunLock {
     }
 }
 
-/// Whoever signed, as long as it lives; else what it left behind.
-fn held(file: &mut File) -> JournalError {
+/// Whoever signed, as long as it lives; else what it left behind; none if nobody has it any more.
+fn held(file: &mut File) -> Option<JournalError> {
     let holder = holder(file);
     let holders = processes::holding(file);
-    match holders.iter().find(|(pid, _)| *pid == holder.pid) {
-        None if holder.pid != 0 && !holders.is_empty() => {
-            let orphans = holders.into_iter().map(|(pid, name)| Orphan { pid, name });
-            JournalError::Orphans(orphans.collect())
-        }
-        _ => JournalError::Held(holder),
+    if holders.is_empty() {
+        return None;
     }
+    let is_signed_by_the_dead = holder.pid != 0 && holders.iter().all(|(pid, _)| *pid != holder.pid);
+    Some(if is_signed_by_the_dead {
+        let orphans = holders.into_iter().map(|(pid, name)| Orphan { pid, name });
+        JournalError::Orphans(orphans.collect())
+    } else {
+        JournalError::Held(holder)
+    })
 }
 
 /// The state folder and what is missing above it; gives the latter.
