@@ -55,8 +55,6 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
         }
     };
-    // Without it ^C would still end this program, only its children would work on.
-    let _ = host::interrupt::listen();
     let outcome = match &cli.verb {
         Verb::Verify(arguments) => verify::run(arguments),
         Verb::Plan(arguments) => plan::run(arguments),

@@ -84,6 +84,7 @@ pub fn open(root: &Path, bundle: Option<&Path>) -> Result<(Root, PathBuf), Failu
             enter()
                 .context("enter the system around this container; it needs --privileged")
                 .map_err(missing)?;
+            listen();
             let root = Root::open(Path::new("/")).with_context(what).map_err(missing)?;
             Ok((root, PathBuf::from(format!("/proc/self/fd/{bundle}"))))
         }
@@ -92,6 +93,7 @@ pub fn open(root: &Path, bundle: Option<&Path>) -> Result<(Root, PathBuf), Failu
             root.display()
         ))),
         Standing::Ours | Standing::Folder => {
+            listen();
             Ok((Root::open(root).with_context(what).map_err(missing)?, bundle))
         }
     }
@@ -111,6 +113,12 @@ pub fn key(named: Option<&Path>, root: &Root) -> Result<Option<PublicKey>, Failu
     key.map_err(|why| {
         Failure::new(Code::VerificationFailed, anyhow!("the public key {path} is not usable: {why}"))
     })
+}
+
+/// From here on ^C ends children too; without it, it would end this program alone. Not earlier: it takes a thread, and
+/// setns(2) lets no process with several threads enter a mount namespace.
+fn listen() {
+    let _ = host::interrupt::listen();
 }
 
 /// Verifies the bundle at `place`.
