@@ -88,7 +88,10 @@ fn push(lab: &Lab) -> anyhow::Result<()> {
                 Ok((run.is_finished() || there()? > size * share / 100).then_some(()))
             })?;
             ensure!(!run.is_finished(), "it was too quick to be cut");
-            on(&node, "pkill -KILL -f '[s]shd(-session)?: operator'")?;
+            // After the first cut it may have gone far before there is a new connection to cut.
+            wait_for("a connection is cut", Duration::from_secs(60), || {
+                Ok(on(&node, "pkill -KILL -f '[s]shd(-session)?: operator'").ok())
+            })?;
         }
         run.join().map_err(|_| anyhow::anyhow!("the run panicked"))?.context("join")
     })?;
