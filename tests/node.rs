@@ -2,14 +2,18 @@
 //!
 //! The folder is no running system, so what only one can do is left to it; all that lies in files is real.
 
+mod resources;
+mod tree;
+
+pub use resources::{artifact, memory_cgroup, resources, tool};
+pub use tree::{Tree, difference, whole_tree};
+
 use crate::programs;
 use anyhow::Context as _;
-use desired::artifact::Pinned;
 use desired::identity::Identity;
 use desired::manifest::{BundlePath, Deferred, DeferredSource};
-use desired::order::order;
-use desired::resource::{KernelFact, Owner, Resource, SecretPart, Want};
-use desired::{Arch, ByteSize, Digest, Mode, NodeName};
+use desired::resource::Resource;
+use desired::{Arch, ArtifactName, ByteSize, Digest, Mode, NodeName};
 use host::archive::Options;
 use host::bundle::{Contents, Included};
 use host::cache::Cache;
@@ -19,7 +23,7 @@ use host::signature::Signer;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// The node's name.
@@ -51,9 +55,6 @@ pub const ADDRESS: &str = "https://vendor.example/tool";
 
 /// Where its journal lies.
 pub const JOURNAL: &str = "/var/lib/rootstock/journal.jsonl";
-
-/// Everything below a folder: path to kind, mode, owner and content.
-pub type Tree = BTreeMap<String, String>;
 
 impl Node {
     /// A node that has what a fresh system has, and a bundle with `resources` for it.
@@ -111,7 +112,28 @@ impl Node {
     /// If it can't be written.
     pub fn bundle(&self, resources: &[Resource]) -> anyhow::Result<()> {
         let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
-        self.written(nodes, BTreeMap::new(), None)
+        self.written(&program(), nodes, BTreeMap::new(), None, &[])
+    }
+    /// The same with our program in it, for who has nothing else to start.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn bundle_with_program(&self, resources: &[Resource]) -> anyhow::Result<()> {
+        let program = std::fs::read(programs::folder()?.join("bootstrap")).context("read our program")?;
+        let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
+        self.written(&program, nodes, BTreeMap::new(), None, &[])
+    }
+    /// The same with further files, each as an artifact of that name.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn bundle_with(
+        &self,
+        resources: &[Resource],
+        files: &[(ArtifactName, Vec<u8>)],
+    ) -> anyhow::Result<()> {
+        let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
+        self.written(&program(), nodes, BTreeMap::new(), None, files)
     }
     /// The same for several nodes, with marks by which their machines are recognised.
     ///
@@ -122,7 +144,7 @@ impl Node {
         nodes: BTreeMap<NodeName, Vec<Resource>>,
         identities: BTreeMap<NodeName, Identity>,
     ) -> anyhow::Result<()> {
-        self.written(nodes, identities, None)
+        self.written(&program(), nodes, identities, None, &[])
     }
     /// The bundle with `resources`, signed with the secret key in the file `key`.
     ///
@@ -130,20 +152,22 @@ impl Node {
     /// If it can't be written or signed.
     pub fn signed_bundle(&self, resources: &[Resource], key: &Path) -> anyhow::Result<()> {
         let nodes = BTreeMap::from([(NODE.parse()?, resources.to_vec())]);
-        self.written(nodes, BTreeMap::new(), Some(Signer::read(key, None)?))
+        self.written(&program(), nodes, BTreeMap::new(), Some(Signer::read(key, None)?), &[])
     }
     fn written(
         &self,
+        program: &[u8],
         nodes: BTreeMap<NodeName, Vec<Resource>>,
         identities: BTreeMap<NodeName, Identity>,
         signer: Option<Signer>,
+        files: &[(ArtifactName, Vec<u8>)],
     ) -> anyhow::Result<()> {
         let put = |name: &str, bytes: &[u8]| -> anyhow::Result<(PathBuf, ByteSize, Digest)> {
             let path = self.folder.path().join(name);
             std::fs::write(&path, bytes)?;
             Ok((path, ByteSize(bytes.len() as u64), Digest::sha256_of(bytes)))
         };
-        let (path, size, digest) = put("program", &program())?;
+        let (path, size, digest) = put("program", program)?;
         let program = Program { arch: Arch::Amd64, path, size, digest };
         let bytes = tool();
         let (size, digest) = (ByteSize(bytes.len() as u64), Digest::sha256_of(&bytes));
@@ -157,14 +181,19 @@ impl Node {
             deferred: Vec::new(),
             signer,
         };
+        let cache = Cache::at(self.folder.path().join("cache"))?;
+        let packed = |artifact: ArtifactName, mode: Mode, bytes: &[u8]| -> anyhow::Result<Included> {
+            let digest = Digest::sha256_of(bytes);
+            std::fs::write(cache.root().join("sha256").join(digest.hex()), bytes)?;
+            let content = cache.get(&digest)?.context("it was just put there")?;
+            Ok(Included { file: artifact.to_string(), artifact, mode, content })
+        };
+        for (artifact, bytes) in files {
+            contents.artifacts.push(packed(artifact.clone(), Mode::PUBLIC, bytes)?);
+        }
         let (artifact, file, mode) = ("tool".parse()?, "tool".to_owned(), Mode::EXECUTABLE);
         match self.artifact {
-            Artifact::Packed => {
-                let cache = Cache::at(self.folder.path().join("cache"))?;
-                std::fs::write(cache.root().join("sha256").join(digest.hex()), &bytes)?;
-                let content = cache.get(&digest)?.context("it was just put there")?;
-                contents.artifacts.push(Included { artifact, file, mode, content });
-            }
+            Artifact::Packed => contents.artifacts.push(packed(artifact, mode, &bytes)?),
             Artifact::Deferred => contents.deferred.push(Deferred {
                 path: BundlePath::artifact(&artifact, &file)?,
                 artifact,
@@ -266,42 +295,6 @@ impl Node {
     }
 }
 
-/// Everything below `root`, links not followed.
-///
-/// # Errors
-/// If it can't be read.
-pub fn whole_tree(root: &Path) -> anyhow::Result<Tree> {
-    let (mut tree, mut waiting) = (Tree::new(), vec![root.to_owned()]);
-    while let Some(folder) = waiting.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let path = entry?.path();
-            let metadata = path.symlink_metadata()?;
-            let name = path.strip_prefix(root)?.to_string_lossy().into_owned();
-            let content = if metadata.is_dir() {
-                waiting.push(path.clone());
-                "folder".to_owned()
-            } else if metadata.is_symlink() {
-                format!("link to {}", std::fs::read_link(&path)?.display())
-            } else {
-                let bytes = std::fs::read(&path)?;
-                String::from_utf8(bytes)
-                    .unwrap_or_else(|error| Digest::sha256_of(error.as_bytes()).to_string())
-            };
-            let (mode, uid, gid) = (metadata.permissions().mode(), metadata.uid(), metadata.gid());
-            tree.insert(name, format!("{mode:o} {uid}:{gid} {content}"));
-        }
-    }
-    Ok(tree)
-}
-
-/// What differs between two trees, for messages.
-#[must_use]
-pub fn difference(one: &Tree, other: &Tree) -> String {
-    let paths: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let lines = paths.into_iter().filter(|path| one.get(*path) != other.get(*path));
-    lines.map(|path| format!("{path}: {:?} and {:?}\n", one.get(path), other.get(path))).collect()
-}
-
 /// The few files of a fresh system that resources meet.
 fn fresh(root: &Path) -> anyhow::Result<()> {
     let put = |path: &str, text: &str, bits: u32| -> anyhow::Result<()> {
@@ -326,113 +319,10 @@ fn fresh(root: &Path) -> anyhow::Result<()> {
     Ok(std::fs::create_dir_all(root.join("home/pi"))?)
 }
 
-/// A resource of every kind that lives in files; the unit is one whose file is among them.
-///
-/// # Panics
-/// Never: all names here are legal.
-#[must_use]
-pub fn resources() -> Vec<Resource> {
-    let path = |text: &str| text.parse().expect("a legal path");
-    let mode = |text: &str| text.parse().expect("a legal mode");
-    let pi = Owner { user: "pi".to_owned(), group: "pi".to_owned() };
-    let file = |at: &str, content: &str| {
-        let owner = if at.starts_with("/home/pi") { pi.clone() } else { Owner::root() };
-        Resource::new(Want::File { path: path(at), mode: Mode::PUBLIC, owner, content: content.to_owned() })
-    };
-    let folder =
-        |at: &str| Resource::new(Want::Directory { path: path(at), mode: mode("0750"), owner: pi.clone() });
-    let block = |at: &str, name: &str, content: &str| {
-        let (name, comment) = (name.to_owned(), "#".to_owned());
-        Resource::new(Want::ManagedBlock { path: path(at), name, comment, content: content.to_owned() })
-    };
-    let config = file("/etc/trial/deep/config.yaml", "token-file: /etc/trial/token\n");
-    let unit_text = "[Service]\nExecStart=/usr/local/bin/tool\n[Install]\nWantedBy=multi-user.target\n";
-    let all = vec![
-        Resource::new(Want::Hostname { name: NODE.parse().expect("a legal name") }),
-        Resource::new(Want::KernelModule { name: "vxlan".to_owned() }),
-        Resource::new(Want::Sysctl { key: "vm.swappiness".to_owned(), value: "10".to_owned() }),
-        Resource::new(Want::SecretFile {
-            path: path("/etc/trial/token"),
-            mode: Mode::PRIVATE,
-            owner: Owner::root(),
-            parts: vec![
-                SecretPart::Text("token=".to_owned()),
-                SecretPart::Secret(format!("env:{VARIABLE}").parse().expect("a legal reference")),
-                SecretPart::Text("\n".to_owned()),
-            ],
-        }),
-        Resource::new(Want::Unit {
-            name: "trial.service".parse().expect("a legal name"),
-            enabled: true,
-            active: true,
-            restart_on: [config.id.clone()].into(),
-        }),
-        config,
-        file("/etc/motd", "ours\n"),
-        file("/etc/linked", "no longer a link\n"),
-        file("/home/pi/.config/trial.toml", "a = 1\n"),
-        file("/etc/systemd/system/trial.service", unit_text),
-        folder("/home/pi/.config"),
-        folder("/srv/deep/data"),
-        block("/etc/fstab", "mounts", "nas:/a /mnt nfs4 _netdev 0 0\n"),
-        block("/etc/hosts", "cluster", "192.168.1.10 pc\n"),
-        block("/etc/hosts", "mesh", "100.64.0.1 pc.mesh\n"),
-        block("/etc/exports", "shares", "/srv 192.168.1.0/24(ro)\n"),
-        memory_cgroup(),
-        artifact("/usr/local/bin/tool"),
-        Resource::new(Want::Packages {
-            manager: desired::resource::PackageManager::Apt,
-            names: ["nfs-common".to_owned()].into(),
-        }),
-        Resource::new(Want::NodeMetadata {
-            node: NODE.parse().expect("a legal name"),
-            labels: BTreeMap::new(),
-            taints: std::collections::BTreeSet::new(),
-        }),
-    ];
-    order(&all).expect("they have an order").into_iter().cloned().collect()
-}
-
-/// The words by which a Raspberry Pi has a memory cgroup.
-///
-/// # Panics
-/// Never: its path is legal.
-#[must_use]
-pub fn memory_cgroup() -> Resource {
-    Resource::new(Want::ManagedLine {
-        path: "/boot/firmware/cmdline.txt".parse().expect("a legal path"),
-        words: ["cgroup_memory=1", "cgroup_enable=memory"].map(str::to_owned).into(),
-        unless: Some(KernelFact::MemoryCgroup),
-    })
-}
-
-/// The artifact of the bundle, at `path`.
-///
-/// # Panics
-/// If `path` is no absolute path.
-#[must_use]
-pub fn artifact(path: &str) -> Resource {
-    let bytes = tool();
-    Resource::new(Want::Artifact {
-        path: path.parse().expect("a legal path"),
-        mode: Mode::EXECUTABLE,
-        artifact: "tool".parse().expect("a legal name"),
-        file: "tool".to_owned(),
-        version: None,
-        pinned: Pinned::File { digest: Digest::sha256_of(&bytes), size: Some(ByteSize(bytes.len() as u64)) },
-    })
-}
-
 /// A program for amd64 that nothing here runs: an ELF header with one segment.
 fn program() -> Vec<u8> {
     let mut bytes = vec![0; 64 + 56];
     bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
     (bytes[18], bytes[32], bytes[54], bytes[56], bytes[64]) = (62, 64, 56, 1, 1);
     bytes
-}
-
-/// The artifact's bytes: some, and no text.
-#[must_use]
-pub fn tool() -> Vec<u8> {
-    (0..300_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect()
 }

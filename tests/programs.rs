@@ -3,11 +3,11 @@
 //! In: nothing, or `ROOTSTOCK_PROGRAMS`, a folder that holds both binaries, set by `cargo xtask test`. Out: calls that
 //! take every exit code as an answer, since trials look at codes.
 
-use anyhow::Context as _;
-use host::process::{Invocation, Output};
+use anyhow::{Context as _, ensure};
+use host::process::{Invocation, Output, ProcessError};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A call of the operator's tool, from the root of the repository.
@@ -32,11 +32,61 @@ pub fn answering(call: Invocation) -> Invocation {
     call.accept((0..=255).collect::<Vec<i32>>())
 }
 
+/// Runs `call`, which is one program without children that outlive it, and sends it `signal` once `when` holds, if it is
+/// still there then. Gives what it answered, or how it died.
+///
+/// # Errors
+/// If it can't be started or signalled, or the moment never comes.
+pub fn signalled(
+    call: &Invocation,
+    signal: &str,
+    mut when: impl FnMut() -> bool,
+) -> anyhow::Result<Result<Output, ProcessError>> {
+    let folder = scratch()?;
+    let note = folder.path().join("pid");
+    // exec keeps the number, and a child of a non-interactive shell in the background would ignore SIGINT.
+    let script = format!("echo $$ >'{}'; exec \"$0\" \"$@\"", note.display());
+    let call = answering(call.wrapped("sh", &["-c", &script]));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| call.run());
+        until("the start", || std::fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n')))?;
+        until("the moment for the signal", || when() || run.is_finished())?;
+        if !run.is_finished() {
+            let number = std::fs::read_to_string(&note)?;
+            // It may end at this very moment.
+            answering(Invocation::new("kill").args(["-s", signal, number.trim()])).run()?;
+        }
+        run.join().map_err(|_| anyhow::anyhow!("the run panicked"))
+    })
+}
+
+/// Waits for something that happens soon.
+fn until(what: &str, mut happened: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !happened() {
+        ensure!(Instant::now() < deadline, "{what} never came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 /// Everything a finished call said, for comparing and for messages.
 #[must_use]
 pub fn said(output: &Output) -> String {
     let all = format!("{}\n{}", output.text(), output.stderr_tail);
     all.trim().to_owned()
+}
+
+/// That a call ended so, and said all of these.
+///
+/// # Errors
+/// With everything it said, if not.
+pub fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
+    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
+    for word in words {
+        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
+    }
+    Ok(())
 }
 
 /// A temporary folder that is gone when dropped.

@@ -26,6 +26,8 @@ pub enum Ring {
     Static,
     /// A real engine and a real registry; needs root.
     Container,
+    /// A kernel of its own, or the other architecture; needs QEMU.
+    Vm,
 }
 
 impl Ring {
@@ -36,6 +38,7 @@ impl Ring {
             Self::Golden => "golden",
             Self::Static => "static",
             Self::Container => "container",
+            Self::Vm => "vm",
         }
     }
 }
@@ -201,8 +204,8 @@ impl Report {
     }
 }
 
-/// One line of talk.
-fn say(line: &str) {
+/// One line of talk, for figures that a trial has to tell.
+pub fn say(line: &str) {
     // A closed stderr is no reason to fail a test.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

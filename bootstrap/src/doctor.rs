@@ -14,22 +14,13 @@ use serde_json::json;
 
 use crate::exit::{Code, Failure, Outcome, answer};
 use crate::place;
+use crate::target::Target;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
-    #[arg(long)]
-    bundle: Option<PathBuf>,
-    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
-    #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name, hardware address or serial number]
-    #[arg(long)]
-    node: Option<NodeName>,
-    /// The folder that holds the node's file system; the system around a container is entered
-    #[arg(long, default_value = "/")]
-    root: PathBuf,
+    #[command(flatten)]
+    target: Target,
     /// What k3s said, as a file [default: what the journal of the running system has of it]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
@@ -40,8 +31,8 @@ pub struct Arguments {
 
 /// Checks.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let (whose, needs) = needs(arguments, &bundle, &root)?;
+    let (root, bundle) = arguments.target.open()?;
+    let (whose, needs) = needs(&arguments.target, &bundle, &root)?;
     let verdicts = judge(&needs, &collect(&root, &needs, &place::history(&root)?));
     let said = match &arguments.journal {
         Some(file) => Some(read(file)?),
@@ -66,18 +57,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Which node, and what its resources need; without a bundle what every node does.
-fn needs(arguments: &Arguments, bundle: &Path, root: &Root) -> Result<(Option<NodeName>, Needs), Failure> {
-    let is_named = arguments.bundle.is_some();
-    let subject = match place::subject(
-        bundle,
-        is_named,
-        arguments.public_key.as_deref(),
-        arguments.node.as_ref(),
-        root,
-    ) {
+fn needs(target: &Target, bundle: &Path, root: &Root) -> Result<(Option<NodeName>, Needs), Failure> {
+    let subject = match target.subject(bundle, root) {
         Ok(subject) => subject,
         // A doctor for machines without one: only a bundle that was named must be there.
-        Err(failure) if !is_named && arguments.node.is_none() && failure.code == Code::Missing => {
+        Err(failure) if target.names_nothing() && failure.code == Code::Missing => {
             return Ok((None, Needs::default()));
         }
         Err(failure) => return Err(failure),

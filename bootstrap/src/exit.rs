@@ -20,6 +20,8 @@ pub enum Code {
     VerificationFailed = 6,
     /// Refused, because going on would mean to guess.
     Refused = 7,
+    /// Asked to end by ^C or a signal.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {

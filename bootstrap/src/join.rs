@@ -1,12 +1,11 @@
 //! `bootstrap join`: verify, say which node this is, check, plan, ask, perform, and plan again, which must be empty.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::anyhow;
 use clap::Args;
-use desired::NodeName;
+
 use desired::change::Change;
 use desired::order::needs;
 use desired::plan::Plan;
@@ -20,23 +19,14 @@ use serde_json::{Value, json};
 
 use crate::exit::{Code, Failure, Outcome, answer};
 use crate::place::Subject;
+use crate::target::Target;
 use crate::{ask, place, preflight};
 
 /// Arguments of `join`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in]
-    #[arg(long)]
-    bundle: Option<PathBuf>,
-    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
-    #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name, hardware address or serial number]
-    #[arg(long)]
-    node: Option<NodeName>,
-    /// The folder that holds the node's file system; the system around a container is entered
-    #[arg(long, default_value = "/")]
-    root: PathBuf,
+    #[command(flatten)]
+    target: Target,
     /// Change without asking
     #[arg(long)]
     yes: bool,
@@ -53,10 +43,8 @@ pub struct Arguments {
 
 /// Joins.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let key = place::key(arguments.public_key.as_deref(), &root)?;
-    let bundle = place::bundle(&bundle, key.as_ref())?;
-    let subject = Subject::of(arguments.node.as_ref(), &root, &bundle)?;
+    let (root, bundle) = arguments.target.open()?;
+    let (bundle, subject) = arguments.target.bundle(&bundle, &root)?;
     let Subject { cluster, node, why, .. } = &subject;
     preflight::rights(&root)?;
     if arguments.secrets_stdin {
@@ -64,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let resources = selected(&subject.resources, &arguments.only)?;
     let history = place::history(&root)?;
-    let plan = place::plan(&root, node, &resources, &history)?;
+    let plan = place::plan(&root, &subject, &resources, &history)?;
     if !arguments.json {
         answer(&format!("node {node} of cluster {cluster}, {why}\n{}", plan.to_text()))?;
     }
@@ -146,8 +134,8 @@ impl Run<'_> {
         let journal = place::begin(self.root, "join", Some(&self.bundle.digest), &self.report)?;
         self.subject.to_remember().write(self.root).map_err(place::journal)?;
         // Between the question and the lock somebody may have done it.
-        let plan = place::plan(self.root, &self.subject.node, self.resources, journal.history())?;
-        let mut performer = Performer::new(self.root, self.bundle, journal);
+        let plan = place::plan(self.root, self.subject, self.resources, journal.history())?;
+        let mut performer = Performer::new(self.root, self.bundle, journal, self.report.clone());
         let widths = plan.changes().iter().map(|change| change.id.as_str().len());
         let width = widths.filter(|width| *width <= 60).max().unwrap_or(0);
         let mut started = Instant::now();
@@ -160,7 +148,8 @@ impl Run<'_> {
                 started = Instant::now();
             })
             .map_err(|error| Failure::new(Code::VerificationFailed, error))?;
-        place::plan(self.root, &self.subject.node, self.resources, performer.history())
+        place::go_on()?;
+        place::plan(self.root, self.subject, self.resources, performer.history())
     }
 
     fn answer(&self, plan: &Plan, remaining: &Plan) -> Result<(), Failure> {

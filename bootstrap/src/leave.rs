@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let report = Report::new(if arguments.json { Style::Quiet } else { Style::Plain });
     let journal = place::begin(&root, "leave", None, &report)?;
     let (mut results, mut kept, mut failed) = (Vec::new(), 0, 0);
-    let is_gone = perform::leave(&root, journal, arguments.force, |id, undone| {
+    let is_gone = perform::leave(&root, journal, arguments.force, &report, |id, undone| {
         let (word, why) = told(undone);
         match undone {
             Ok(Undone::Kept { .. }) => kept += 1,
@@ -58,6 +58,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         results.push(json!({ "id": id, "outcome": word.to_ascii_lowercase(), "why": why }));
     })
     .map_err(place::journal)?;
+    place::go_on()?;
     if arguments.json {
         let value: Value = json!({ "format": 1, "results": results, "as-it-was": is_gone });
         answer(&format!("{value:#}\n"))?;

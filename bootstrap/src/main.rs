@@ -9,6 +9,7 @@ mod place;
 mod plan;
 mod preflight;
 mod status;
+mod target;
 mod verify;
 mod version;
 mod wait_mount;
@@ -65,13 +66,17 @@ fn main() -> ExitCode {
         Verb::WaitMount(arguments) => wait_mount::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
     };
-    match outcome {
+    // A verb that fails because its children were stopped has nothing to report.
+    let code = match outcome {
+        _ if host::interrupt::came() => exit::Code::Interrupted.into(),
         Ok(code) => code.into(),
         Err(failure) => {
             failure.report();
             failure.code.into()
         }
-    }
+    };
+    host::interrupt::settle();
+    code
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use desired::identity::{Unrecognised, recognise};
 use desired::plan::Plan;
 use desired::resource::Resource;
 use desired::{Arch, ClusterName, Digest, NodeName};
-use host::bundle::{Bundle, BundleError, verify};
+use host::bundle::{AtHand, Bundle, BundleError, verify};
 use host::journal::{FORMAT, History, Journal, JournalError, Remembered};
 use host::observe;
 use host::report::Report;
@@ -40,17 +40,20 @@ pub struct Subject {
     pub digest: Digest,
     /// What it shall be, this program on it included.
     pub resources: Vec<Resource>,
+    /// The bundle's files, as far as they can be compared with.
+    pub at_hand: AtHand,
 }
 
 impl Subject {
     /// The node of a bundle that this machine is.
-    pub fn of(named: Option<&NodeName>, root: &Root, bundle: &Bundle) -> Result<Self, Failure> {
+    pub fn of(named: Option<&NodeName>, root: &Root, bundle: &Verified<Bundle>) -> Result<Self, Failure> {
         let (node, why) = node(named, root, bundle)?;
         let manifest = &bundle.manifest;
         let mut resources: Vec<Resource> = manifest.program().into_iter().collect();
         resources.extend(bundle.nodes[&node].iter().cloned());
         let (cluster, digest) = (manifest.cluster.clone(), bundle.digest.clone());
-        Ok(Self { cluster, node, why, arch: manifest.arch, digest, resources })
+        let at_hand = AtHand::of(bundle);
+        Ok(Self { cluster, node, why, arch: manifest.arch, digest, resources, at_hand })
     }
     /// The form in which the node remembers it.
     pub fn to_remember(&self) -> Remembered {
@@ -121,12 +124,21 @@ fn listen() {
     let _ = host::interrupt::listen();
 }
 
+/// Stops a verb that was asked to end; what is not done is seen by the next run.
+pub fn go_on() -> Result<(), Failure> {
+    if host::interrupt::came() {
+        return Err(Failure::new(Code::Interrupted, anyhow!("interrupted")));
+    }
+    Ok(())
+}
+
 /// Verifies the bundle at `place`.
 pub fn bundle(place: &Path, key: Option<&PublicKey>) -> Result<Verified<Bundle>, Failure> {
     verify(place, key).map_err(|error| unusable(place, error))
 }
 
-fn unusable(place: &Path, error: BundleError) -> Failure {
+/// Why a bundle can't be used, with the exit code for it.
+pub fn unusable(place: &Path, error: BundleError) -> Failure {
     let code = if error.is_verification_failure() { Code::VerificationFailed } else { Code::Missing };
     let context = format!("the bundle {} is not usable", place.display());
     Failure::new(code, anyhow::Error::new(error).context(context))
@@ -138,35 +150,6 @@ pub fn own_folder() -> Result<PathBuf, Failure> {
         std::env::current_exe().context("find out where this program lies; name the bundle instead");
     let program = program.map_err(|error| Failure::new(Code::Missing, error))?;
     Ok(program.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned))
-}
-
-/// What this machine shall be: by the bundle at `place`; where none lies there and none `is_named`, by what is remembered
-/// of the last join.
-pub fn subject(
-    place: &Path,
-    is_named: bool,
-    key: Option<&Path>,
-    node: Option<&NodeName>,
-    root: &Root,
-) -> Result<Subject, Failure> {
-    let key = self::key(key, root)?;
-    let none = match verify(place, key.as_ref()) {
-        Ok(bundle) => return Subject::of(node, root, &bundle),
-        Err(none @ BundleError::NoBundle(_)) if !is_named => none,
-        Err(error) => return Err(unusable(place, error)),
-    };
-    let Some(Remembered { cluster, node: joined, arch, bundle, resources, .. }) =
-        Remembered::read(root).map_err(journal)?
-    else {
-        return Err(unusable(place, none));
-    };
-    if let Some(node) = node.filter(|node| **node != joined) {
-        let why =
-            anyhow!("this machine was joined as {joined}, not as {node}; name the bundle with --bundle");
-        return Err(Failure::new(Code::Refused, why));
-    }
-    let why = "as it was joined".to_owned();
-    Ok(Subject { cluster, node: joined, why, arch, digest: bundle, resources })
 }
 
 /// The node that was named, or the one that every trace of this machine leads to, or what is answered on the terminal;
@@ -209,28 +192,30 @@ pub fn history(root: &Root) -> Result<History, Failure> {
     }
 }
 
-/// Looks at every resource and compares.
+/// Looks at these resources of it and compares.
 pub fn plan(
     root: &Root,
-    node: &NodeName,
+    subject: &Subject,
     resources: &[Resource],
     history: &History,
 ) -> Result<Plan, Failure> {
-    Plan::make(resources, &observe::all(root, resources, history))
-        .with_context(|| format!("the resources of {node} have no order"))
+    Plan::make(resources, &observe::all(root, resources, history, &subject.at_hand))
+        .with_context(|| format!("the resources of {} have no order", subject.node))
         .map_err(|error| Failure::new(Code::VerificationFailed, error))
 }
 
 /// How long what a cut-off run left at work is waited for: packages on a slow card.
 const ORPHANS: Duration = Duration::from_secs(900);
 
-/// Opens the journal for `verb`, once nothing works any more that a cut-off run has started.
+/// Opens the journal for `verb`, once nothing works any more that a cut-off run has started. What begins here goes to its
+/// end, also when the connection of who began it breaks.
 pub fn begin<'a>(
     root: &'a Root,
     verb: &str,
     bundle: Option<&Digest>,
     report: &Report,
 ) -> Result<Journal<'a>, Failure> {
+    host::interrupt::outlive_hangup();
     let (deadline, mut is_said) = (Instant::now() + ORPHANS, false);
     loop {
         match Journal::open(root, verb, env!("CARGO_PKG_VERSION"), bundle) {

@@ -1,29 +1,17 @@
 //! `bootstrap plan`: verifies the bundle, finds out which node this is, observes, compares, shows.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use clap::Args;
-use desired::NodeName;
 
 use crate::exit::{Code, Failure, Outcome, answer};
 use crate::place::{self, Subject};
+use crate::target::Target;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
-    #[arg(long)]
-    bundle: Option<PathBuf>,
-    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
-    #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name, hardware address or serial number]
-    #[arg(long)]
-    node: Option<NodeName>,
-    /// The folder that holds the node's file system; the system around a container is entered
-    #[arg(long, default_value = "/")]
-    root: PathBuf,
+    #[command(flatten)]
+    target: Target,
     /// Answer as JSON
     #[arg(long)]
     json: bool,
@@ -34,11 +22,10 @@ pub struct Arguments {
 
 /// Plans.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let (named, key) = (arguments.bundle.is_some(), arguments.public_key.as_deref());
-    let subject = place::subject(&bundle, named, key, arguments.node.as_ref(), &root)?;
+    let (root, bundle) = arguments.target.open()?;
+    let subject = arguments.target.subject(&bundle, &root)?;
     let Subject { cluster, node, why, resources, .. } = &subject;
-    let plan = place::plan(&root, node, resources, &place::history(&root)?)?;
+    let plan = place::plan(&root, &subject, resources, &place::history(&root)?)?;
     if arguments.json {
         let document = plan.document(cluster, node);
         let text = serde_json::to_string_pretty(&document).context("write the plan as JSON");

@@ -1,13 +1,11 @@
 //! `bootstrap status`: whether the node is as desired, what it was last joined with, and how it is besides.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use desired::change::{Action, Change};
 use desired::observed::Observed;
 use desired::preflight::{Mark, judge_clock};
 use desired::resource::{Resource, Want};
-use desired::{AbsPath, NodeName, UnitName};
+use desired::{AbsPath, UnitName};
 use host::health::{millidegrees, throttling, units};
 use host::mount;
 use host::preflight::clock;
@@ -15,22 +13,13 @@ use serde_json::{Value, json};
 
 use crate::exit::{Code, Outcome, answer};
 use crate::place::{self, Subject};
+use crate::target::Target;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The bundle, a folder or a tar.gz [default: the folder this program lies in, else what the last join left]
-    #[arg(long)]
-    bundle: Option<PathBuf>,
-    /// The public key that must have signed the bundle, a file of minisign [default: /etc/rootstock/key.pub, if it is there]
-    #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
-    /// Which node this is [default: the one of this host name, hardware address or serial number]
-    #[arg(long)]
-    node: Option<NodeName>,
-    /// The folder that holds the node's file system; the system around a container is entered
-    #[arg(long, default_value = "/")]
-    root: PathBuf,
+    #[command(flatten)]
+    target: Target,
     /// Answer as JSON
     #[arg(long)]
     json: bool,
@@ -38,12 +27,11 @@ pub struct Arguments {
 
 /// Looks.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let (root, bundle) = place::open(&arguments.root, arguments.bundle.as_deref())?;
-    let (named, key) = (arguments.bundle.is_some(), arguments.public_key.as_deref());
-    let subject = place::subject(&bundle, named, key, arguments.node.as_ref(), &root)?;
+    let (root, bundle) = arguments.target.open()?;
+    let subject = arguments.target.subject(&bundle, &root)?;
     let Subject { cluster, node, digest, resources, .. } = &subject;
     let history = place::history(&root)?;
-    let plan = place::plan(&root, node, resources, &history)?;
+    let plan = place::plan(&root, &subject, resources, &history)?;
     let pending = plan.changes().len() - plan.counts().unchanged - plan.counts().left;
     let joined = history.last_join().map(|run| {
         let is_this = run.bundle.as_ref() == Some(digest);

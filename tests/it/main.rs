@@ -6,10 +6,11 @@ mod container;
 mod golden;
 #[path = "static/mod.rs"]
 mod real_readers;
+mod vm;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = [golden::trials(), real_readers::trials(), container::trials()];
+    let trials = [golden::trials(), real_readers::trials(), container::trials(), vm::trials()];
     tests::ring::run(trials.into_iter().flatten().collect())
 }

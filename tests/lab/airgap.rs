@@ -1,11 +1,11 @@
 //! Images for nodes without the internet, as the one archive that k3s takes in at its start.
 //!
-//! In: the compiler of this toolchain. Out: `k3s-airgap-images-amd64.tar.zst` with two images of one small program of ours:
+//! In: the compiler of this toolchain. Out: `k3s-airgap-images-ARCH.tar.zst` with two images of one small program of ours:
 //! the one that holds pods open, under the name k3s asks for, and one for pods to run. Made without any engine, the
 //! same bytes each time.
 
 use super::{Missing, folder};
-use desired::{Digest, Mode};
+use desired::{Arch, Digest, Mode};
 use host::archive::tar;
 use host::process::Invocation;
 use serde_json::json;
@@ -15,38 +15,36 @@ use std::path::{Path, PathBuf};
 pub const POD_IMAGE: &str = "rootstock.test/pod:1";
 /// The image by which k3s holds pods open unless it is told another.
 const PAUSE_IMAGE: &str = "docker.io/rancher/mirrored-pause:3.6";
-const FIX: &str = "rustup target add x86_64-unknown-linux-musl";
 
 /// Makes the archive in `into` and gives its path.
 ///
 /// # Errors
 /// If the program can't be compiled or the archive can't be written.
-pub fn make(into: &Path) -> Result<PathBuf, Missing> {
-    let program = folder(into)?.join("pod");
+pub fn make(into: &Path, arch: Arch) -> Result<PathBuf, Missing> {
+    let program = folder(into)?.join(format!("pod-{arch}"));
+    let target = arch.rust_target();
     let source = crate::repository().join("tests/lab/node/pod.rs");
-    let call = Invocation::new("rustc").args(["--edition", "2024", "--target", "x86_64-unknown-linux-musl"]);
+    let call = Invocation::new("rustc").args(["--edition", "2024", "--target", target]);
     let call = call.args(["-C", "linker=rust-lld", "-C", "opt-level=s", "-C", "strip=symbols", "-o"]);
-    call.arg(&program)
-        .arg(source)
-        .folder(crate::repository())
-        .run()
-        .map_err(|error| Missing::new(format!("compile the program of pods: {error}"), FIX))?;
+    call.arg(&program).arg(source).folder(crate::repository()).run().map_err(|error| {
+        Missing::new(format!("compile the program of pods: {error}"), format!("rustup target add {target}"))
+    })?;
     let failed = |error: std::io::Error| Missing::new(format!("pack images: {error}"), "free space");
     let program = std::fs::read(&program).map_err(failed)?;
-    let path = into.join("k3s-airgap-images-amd64.tar.zst");
-    let archive = archive(program).map_err(failed)?;
+    let path = into.join(format!("k3s-airgap-images-{arch}.tar.zst"));
+    let archive = archive(program, arch).map_err(failed)?;
     std::fs::write(&path, uncompressed_zstd(&archive)).map_err(failed)?;
     Ok(path)
 }
 
 /// Both images in the form of `docker save`.
-fn archive(program: Vec<u8>) -> std::io::Result<Vec<u8>> {
+fn archive(program: Vec<u8>, arch: Arch) -> std::io::Result<Vec<u8>> {
     let layer = packed(&[tar::Entry::bytes("pod", Mode::EXECUTABLE, program)])?;
     let mut entries = Vec::new();
     let mut images = Vec::new();
     for (name, arguments) in [(PAUSE_IMAGE, vec!["pause"]), (POD_IMAGE, vec![])] {
         let configuration = json!({
-            "architecture": "amd64", "os": "linux",
+            "architecture": arch.as_str(), "os": "linux",
             "config": { "Entrypoint": ["/pod"], "Cmd": arguments },
             "rootfs": { "type": "layers", "diff_ids": [Digest::sha256_of(&layer).to_string()] },
         });

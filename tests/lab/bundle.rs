@@ -1,77 +1,126 @@
-//! The bundle of the lab's cluster, made by the product: `build-images` over `tests/fixtures/clusters/lab`.
+//! The bundle of a cluster of the lab, made by the product: `build-images` over `tests/fixtures/clusters/`.
 //!
 //! In: the lab with its k3s. Out: [`Bundle`], an output folder in which k3s and the images for nodes without the internet
 //! are embedded, so that a node needs nothing but its archive. It is kept in the lab's folder, and whether it is
 //! still current is the product's own judgement.
 
-use super::{Lab, airgap};
+use super::{Lab, airgap, k3s};
 use crate::programs::{self, said};
 use anyhow::{Context as _, ensure};
+use desired::Arch;
 use host::process::Invocation;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The cluster's name, also that of its output folder.
+/// The cluster of one server and two agents; a cluster's name is also that of its folders.
 pub const CLUSTER: &str = "lab";
+/// The cluster of three servers.
+pub const TRIO: &str = "trio";
+/// The cluster with an agent of the other architecture.
+pub const MIXED: &str = "mixed";
 /// How its bundles are built: with everything inside, since the desk has no vendor to reach.
 pub const HOW: [&str; 3] = ["--air-gap", "--engine", "embedded"];
-/// Where the profile is, in the repository.
-const PROFILE: &str = "tests/fixtures/clusters/lab/cluster.toml";
+/// Those that were built in this run by cluster and whether with the newer k3s, or why they were not.
+static BUILT: Mutex<Built> = Mutex::new(Built::new());
+
+type Built = BTreeMap<(&'static str, bool), Result<&'static Bundle, String>>;
+
+/// Where the profile of a cluster is, in the repository.
+pub(super) fn profile(cluster: &str) -> PathBuf {
+    crate::repository().join("tests/fixtures/clusters").join(cluster).join("cluster.toml")
+}
 
 /// What was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
+    cluster: &'static str,
     desk: PathBuf,
 }
 
 impl Bundle {
-    /// Builds it, once a run.
+    /// That of [`CLUSTER`], built once a run.
     ///
     /// # Errors
     /// If it can't be built.
     pub fn of(lab: &Lab) -> anyhow::Result<&'static Self> {
-        static BUNDLE: OnceLock<Result<Bundle, String>> = OnceLock::new();
-        let bundle = BUNDLE.get_or_init(|| Self::build(lab).map_err(|error| format!("{error:#}")));
-        bundle.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+        Self::of_cluster(lab, CLUSTER)
     }
 
-    fn build(lab: &Lab) -> anyhow::Result<Self> {
-        let bundle = Self { desk: lab.folder.join("bundle") };
+    /// That of any cluster.
+    ///
+    /// # Errors
+    /// If it can't be built.
+    pub fn of_cluster(lab: &Lab, cluster: &'static str) -> anyhow::Result<&'static Self> {
+        Self::once(lab, cluster, false)
+    }
+
+    /// That of [`CLUSTER`] after a person wrote a newer k3s in its profile.
+    ///
+    /// # Errors
+    /// If it can't be built.
+    pub fn newer(lab: &Lab) -> anyhow::Result<&'static Self> {
+        Self::once(lab, CLUSTER, true)
+    }
+
+    fn once(lab: &Lab, cluster: &'static str, newer: bool) -> anyhow::Result<&'static Self> {
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        let build = || Ok(&*Box::leak(Box::new(Self::build(lab, cluster, newer)?)));
+        let bundle = built
+            .entry((cluster, newer))
+            .or_insert_with(|| build().map_err(|error: anyhow::Error| format!("{error:#}")));
+        bundle.clone().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    fn build(lab: &Lab, cluster: &'static str, newer: bool) -> anyhow::Result<Self> {
+        let desk = if newer { format!("{cluster}-newer") } else { cluster.to_owned() };
+        let bundle = Self { cluster, desk: lab.folder.join("bundles").join(desk) };
         let supplies = bundle.desk.join("supplies");
-        airgap::make(&supplies).map_err(|missing| anyhow::anyhow!("{missing}"))?;
+        for arch in bundle.archs() {
+            airgap::make(&supplies, *arch).map_err(|missing| anyhow::anyhow!("{missing}"))?;
+        }
         let profiles = bundle.desk.join("profiles");
-        for folder in ["roles", CLUSTER] {
+        for folder in ["roles", cluster] {
             let folder = profiles.join(folder);
             std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         }
-        let text = std::fs::read_to_string(crate::repository().join(PROFILE)).context("read the profile")?;
+        let text = std::fs::read_to_string(profile(cluster)).context("read the profile")?;
+        let (program, text) = match newer {
+            true => (lab.k3s().newer_program(), text.replace(k3s::VERSION, k3s::NEWER)),
+            false => (lab.k3s().program(), text),
+        };
+        let of = |arch: Arch| supplies.join(format!("k3s-{arch}"));
+        link(&program, &of(Arch::Amd64))?;
+        if bundle.archs().contains(&Arch::Arm64) {
+            link(&lab.other_k3s().program(), &of(Arch::Arm64))?;
+        }
         let own = format!(
             "\n[artifacts.k3s]\nlocal = \"file:{}\"\n\n[artifacts.k3s-airgap-images]\nlocal = \"file:{}\"\n",
-            lab.k3s().program().display(),
+            supplies.join("k3s-{arch}").display(),
             supplies.join("k3s-airgap-images-{arch}.tar.zst").display()
         );
-        std::fs::write(profiles.join(CLUSTER).join("cluster.toml"), text + &own)?;
+        std::fs::write(profiles.join(cluster).join("cluster.toml"), text + &own)?;
         // A pin holds also against a local file that has changed; here the file is right.
-        let lock = profiles.join(CLUSTER).join("lock.toml");
+        let lock = profiles.join(cluster).join("lock.toml");
         if lock.exists() {
             std::fs::remove_file(&lock).with_context(|| format!("remove {}", lock.display()))?;
         }
         let output = bundle.build_images()?.run()?;
         ensure!(output.code == 0, "build-images ends with {}: {}", output.code, said(&output));
-        bundle.unpack()?;
+        for arch in bundle.archs() {
+            unpack(&bundle.archive(*arch), &bundle.place(*arch))?;
+        }
         Ok(bundle)
     }
 
-    /// Unpacks the archive anew, as a person does who carries it on a stick.
-    fn unpack(&self) -> anyhow::Result<()> {
-        let folder = self.desk.join("stick");
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
-        }
-        std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        Invocation::new("tar").args(["-x", "-z", "-f"]).arg(self.archive()).folder(&folder).run()?;
-        Ok(())
+    fn place(&self, arch: Arch) -> PathBuf {
+        self.desk.join(format!("stick-{arch}"))
+    }
+
+    /// What its nodes are.
+    fn archs(&self) -> &'static [Arch] {
+        if self.cluster == MIXED { &[Arch::Amd64, Arch::Arm64] } else { &[Arch::Amd64] }
     }
 
     /// A call of `build-images` that makes it, or finds that nothing has changed.
@@ -79,7 +128,7 @@ impl Bundle {
     /// # Errors
     /// If the program can't be built.
     pub fn build_images(&self) -> anyhow::Result<Invocation> {
-        let call = programs::xtask()?.args(["build-images", CLUSTER]).args(HOW);
+        let call = programs::xtask()?.args(["build-images", self.cluster]).args(HOW);
         let call = call.arg("--profiles").arg(self.profiles()).arg("--out").arg(self.out());
         Ok(call.env("XDG_CACHE_HOME", self.cache()).timeout(Duration::from_secs(1800)))
     }
@@ -105,18 +154,43 @@ impl Bundle {
     /// A file of the cluster's output folder.
     #[must_use]
     pub fn file(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.out().join(CLUSTER).join(path)
+        self.out().join(self.cluster).join(path)
     }
 
-    /// A folder that holds the unpacked archive.
+    /// A folder that holds the unpacked archive of this machine's architecture.
     #[must_use]
     pub fn stick(&self) -> PathBuf {
-        self.desk.join("stick").join("rootstock")
+        self.stick_of(Arch::Amd64)
     }
 
-    /// The archive a node of this machine's architecture joins from.
+    /// The same of any architecture that the cluster has.
     #[must_use]
-    pub fn archive(&self) -> PathBuf {
-        self.file("bundle-amd64.tar.gz")
+    pub fn stick_of(&self, arch: Arch) -> PathBuf {
+        self.place(arch).join("rootstock")
     }
+
+    /// The archive a node of that architecture joins from.
+    #[must_use]
+    pub fn archive(&self, arch: Arch) -> PathBuf {
+        self.file(format!("bundle-{arch}.tar.gz"))
+    }
+}
+
+/// Unpacks an archive anew, as a person does who carries it on a stick.
+///
+/// # Errors
+/// If the folder can't be cleared or written, or the archive is none.
+pub fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("clear {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    Invocation::new("tar").args(["-x", "-z", "-f"]).arg(archive).folder(folder).run()?;
+    Ok(())
+}
+
+/// Lets `to` be another name of a program.
+fn link(program: &Path, to: &Path) -> anyhow::Result<()> {
+    drop(std::fs::remove_file(to));
+    std::os::unix::fs::symlink(program, to).with_context(|| format!("link {}", to.display()))
 }

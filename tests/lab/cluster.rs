@@ -5,7 +5,7 @@
 //! cluster stands at a time, since two share two cores badly.
 
 use super::Lab;
-use super::bundle::Bundle;
+use super::bundle::{Bundle, CLUSTER};
 use super::node::{Network, Node, Options, STICK, wait_for};
 use crate::clusters::{resolved, stand_in_pins};
 use crate::programs::{answering, said};
@@ -56,7 +56,7 @@ impl<'lab> Cluster<'lab> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = MachineSettings::keep();
         let network = Network::of_cluster(lab.engine())?;
-        let model = profile()?;
+        let model = profile(CLUSTER)?;
         let wanted = model.first_server().context("the profile has a server")?;
         let options =
             Options { address: Some(wanted.address), k3s: Some((lab.k3s(), true)), ..Options::default() };
@@ -81,7 +81,7 @@ impl<'lab> Cluster<'lab> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = MachineSettings::keep();
         let network = Network::of_cluster(lab.engine())?;
-        let model = profile()?;
+        let model = profile(CLUSTER)?;
         let wanted = model.first_server().context("the profile has a server")?;
         let stick = bundle.stick();
         let options = Options {
@@ -243,13 +243,13 @@ pub fn lay_token(node: &Node<'_>, token: &Secret) -> anyhow::Result<()> {
     node.place(&files)
 }
 
-/// The profile.
-fn profile() -> anyhow::Result<Model> {
-    let path = crate::repository().join("tests/fixtures/clusters/lab/cluster.toml");
+/// The profile of a cluster.
+pub(super) fn profile(cluster: &str) -> anyhow::Result<Model> {
+    let path = super::bundle::profile(cluster);
     let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let resolution = resolved("lab", &Source::new("lab/cluster.toml", text), &[]);
+    let resolution = resolved(cluster, &Source::new(format!("{cluster}/cluster.toml"), text), &[]);
     let found = resolution.findings;
-    resolution.model.with_context(|| format!("the lab's profile: {found:?}"))
+    resolution.model.with_context(|| format!("the profile of {cluster}: {found:?}"))
 }
 
 /// Our files of k3s for a node, where they belong; without the program, which the lab has, and the token, whose file

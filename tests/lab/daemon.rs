@@ -73,6 +73,21 @@ impl Daemon {
         }
     }
 
+    /// Whether it has ended.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it with SIGKILL: it has no time to finish anything.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn kill(mut self) -> std::io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(|_| ())
+    }
+
     /// The last lines of its log, on one line.
     #[must_use]
     pub fn last_words(&self) -> String {
@@ -85,11 +100,15 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
-        // It may have ended by itself; then there is nothing to stop.
+        // The number of one that has ended may be another process's by now.
+        if self.has_ended() {
+            return;
+        }
+        // It may end by itself just now; then there is nothing to stop.
         let _ = kill_process(pid, Signal::TERM);
         let deadline = Instant::now() + Self::PATIENCE;
         while Instant::now() < deadline {
-            if !matches!(self.child.try_wait(), Ok(None)) {
+            if self.has_ended() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// How the folders of our engines are called; also how a left-over of a killed run is recognised.
 const PREFIX: &str = "rootstock-engine-";
 /// How long to wait for another run's engine.
-const TURN: Duration = Duration::from_secs(900);
+const TURN: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A running engine.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ fn address(run: &Path) -> String {
 fn docker(run: &Path) -> Invocation {
     let call =
         Invocation::new("docker").env("DOCKER_HOST", address(run)).env("DOCKER_CONFIG", run.join("client"));
-    call.timeout(Duration::from_secs(300))
+    call.timeout(Duration::from_secs(1200))
 }
 
 fn settings(run: &Path, data: &Path, registry: Option<&Registry>) -> serde_json::Value {
@@ -112,10 +112,7 @@ fn take_turn(lock: &Path) -> Result<File, Missing> {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                return Err(Missing::new(
-                    "another test run has had its engine for 15 minutes",
-                    "wait for it",
-                ));
+                return Err(Missing::new("another test run has had its engine for 2 hours", "wait for it"));
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(500)),
         }

@@ -1,15 +1,16 @@
 //! Machines with nothing on them, and a desk whose ssh reaches them: what a person has before the first join.
 //!
-//! In: the lab. Out: [`Fleet`]: machines of the lab's profile at their addresses, each with an account that may use sudo
+//! In: the lab. Out: [`Fleet`]: machines of a profile of the lab at their addresses, each with an account that may use sudo
 //! and takes the desk's key, and calls of `cargo xtask` with the bundle that the product built. ssh and sshd are real; the
 //! desk's configuration lies in a folder of its own, so nothing of the person who runs the tests is read or changed.
 
 use super::Lab;
 use super::bundle::{Bundle, CLUSTER, HOW};
-use super::cluster::{MachineSettings, TURN};
+use super::cluster::{MachineSettings, TURN, profile};
 use super::node::{Network, Node, Options};
 use crate::programs;
 use anyhow::{Context as _, ensure};
+use blueprint::model::{self, K3sRole, Model};
 use desired::{FileSet, Mode};
 use host::process::{Invocation, Output};
 use serde_json::Value;
@@ -35,25 +36,43 @@ pub struct Fleet<'lab> {
     desk: tempfile::TempDir,
     lab: &'lab Lab,
     bundle: &'static Bundle,
+    model: Model,
 }
 
 impl<'lab> Fleet<'lab> {
-    /// A desk with a key of its own and no machine yet.
+    /// A desk for one server and two agents, with a key of its own and no machine yet.
     ///
     /// # Errors
     /// If the bundle or the key can't be made.
     pub fn new(lab: &'lab Lab) -> anyhow::Result<Self> {
-        let bundle = Bundle::of(lab)?;
+        Self::of_cluster(lab, CLUSTER)
+    }
+
+    /// The same for any cluster.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_cluster(lab: &'lab Lab, cluster: &'static str) -> anyhow::Result<Self> {
+        let (bundle, model) = (Bundle::of_cluster(lab, cluster)?, profile(cluster)?);
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = MachineSettings::keep();
         let network = Network::of_cluster(lab.engine())?;
         let desk = programs::scratch()?;
-        let fleet = Self { network, _machine: machine, _turn: turn, desk, lab, bundle };
+        let fleet = Self { network, _machine: machine, _turn: turn, desk, lab, bundle, model };
         let keygen = Invocation::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]);
         keygen.arg(fleet.at("key")).run().context("make a key")?;
         std::fs::write(fleet.at("known_hosts"), "")?;
         fleet.configure("")?;
         Ok(fleet)
+    }
+
+    /// From now on the desk has the cluster's bundle with a newer k3s.
+    ///
+    /// # Errors
+    /// If it can't be built.
+    pub fn take_newer(&mut self) -> anyhow::Result<()> {
+        self.bundle = Bundle::newer(self.lab)?;
+        Ok(())
     }
 
     /// A file of the desk.
@@ -99,8 +118,12 @@ impl<'lab> Fleet<'lab> {
     /// # Errors
     /// As [`Self::machine`].
     pub fn stranger(&self, name: &str) -> anyhow::Result<Node<'lab>> {
-        let address = Some(self.address(name)?.parse()?);
-        let options = Options { address, k3s: Some((self.lab.k3s(), false)), ..Options::default() };
+        let wanted = self.wanted(name)?;
+        let options = Options {
+            address: Some(wanted.address),
+            k3s: Some((self.lab.k3s(), false)),
+            ..Options::default()
+        };
         let node = Node::start(self.lab, name, &self.network, &options)?;
         let mut files = FileSet::new();
         files.insert(
@@ -108,9 +131,11 @@ impl<'lab> Fleet<'lab> {
             Mode::PRIVATE,
             format!("{ADMIN} ALL=(ALL) NOPASSWD: ALL\n"),
         )?;
-        if name == "server" {
+        if wanted.k3s.is_some_and(K3sRole::is_server) {
             node.copy_in(&self.lab.k3s().manifests(), "/var/lib/rancher/k3s/server/manifests")?;
             files.insert("etc/rancher/k3s/config.yaml.d/50-lab.yaml", Mode::PRIVATE, OWN_SETTINGS)?;
+        }
+        if wanted.k3s == Some(K3sRole::FirstServer) {
             files.insert("root/server-token", Mode::PRIVATE, format!("{SERVER_SECRET}\n"))?;
         }
         node.place(&files)?;
@@ -148,13 +173,12 @@ impl<'lab> Fleet<'lab> {
     /// # Errors
     /// If it has none of that name.
     pub fn address(&self, name: &str) -> anyhow::Result<String> {
-        let last = match name {
-            "server" => 10,
-            "worker-1" => 11,
-            "worker-2" => 12,
-            _ => anyhow::bail!("the profile has no machine {name}"),
-        };
-        Ok(self.network.address(last).to_string())
+        Ok(self.wanted(name)?.address.to_string())
+    }
+
+    fn wanted(&self, name: &str) -> anyhow::Result<&model::Node> {
+        let found = self.model.nodes.values().find(|node| node.name.as_str() == name);
+        found.with_context(|| format!("the profile has no machine {name}"))
     }
 
     /// A call of `cargo xtask` at this desk; every exit code is an answer.
@@ -214,7 +238,7 @@ impl<'lab> Fleet<'lab> {
     /// The output folder of the cluster.
     #[must_use]
     pub fn built(&self) -> PathBuf {
-        self.bundle.out().join(CLUSTER)
+        self.bundle.out().join(self.model.name.as_str())
     }
 
     /// The folder of the bundle's desk.

@@ -43,18 +43,15 @@ pub(super) fn sweep(lab: &Path, prefix: &str) {
 /// Signals all processes that are meant and waits until they are gone, those that linger being killed.
 fn end(is_meant: impl Fn(&str, &str) -> bool, first: Signal) {
     let meant = processes(is_meant);
-    for &pid in &meant {
-        signal(pid, first);
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while meant.iter().any(|pid| is_running(*pid)) {
-        if Instant::now() > deadline {
-            for &pid in &meant {
-                signal(pid, Signal::KILL);
-            }
-            return;
+    // One that was killed is still seen until the kernel has taken it apart.
+    for last in [first, Signal::KILL] {
+        for &pid in meant.iter().filter(|pid| is_running(**pid)) {
+            signal(pid, last);
         }
-        std::thread::sleep(Duration::from_millis(100));
+        let deadline = Instant::now() + PATIENCE;
+        while meant.iter().any(|pid| is_running(*pid)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

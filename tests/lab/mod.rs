@@ -10,97 +10,28 @@ pub mod binfmt;
 pub mod bundle;
 pub mod cluster;
 pub mod daemon;
+pub mod debian;
 pub mod engine;
 pub mod fleet;
 pub mod k3s;
 mod left_overs;
+mod loops;
+mod need;
 pub mod node;
 pub mod registry;
 pub mod snapshot;
 pub mod tools;
+pub mod twin;
 
+pub use need::{Missing, Need, Permission};
+
+use crate::vm::base::Base;
+use crate::vm::foreign;
+use crate::vm::image::Image;
+use desired::Arch;
 use host::process::{Invocation, find_program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Something a trial can't do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// `shellcheck`, besides `sh -n`.
-    Shellcheck,
-    /// `systemd-analyze verify`.
-    SystemdAnalyze,
-    /// `findmnt --verify`.
-    Findmnt,
-    /// The program `dockerd`, for `--validate`; nothing is started.
-    Dockerd,
-    /// `skopeo`, an independent reader of OCI layouts and registries.
-    Skopeo,
-    /// `crane`, another one.
-    Crane,
-    /// The package lists of Debian 13, for questions; nothing is installed from them.
-    DebianLists,
-    /// The real mise, from npm.
-    Mise,
-    /// The real chezmoi, built from its Go module.
-    Chezmoi,
-    /// The programs of OpenSSH's client.
-    Ssh,
-    /// A running engine of our own, with buildx and the containerd image store.
-    Engine,
-    /// A running registry on loopback.
-    Registry,
-    /// The kernel runs programs of the other architecture, also inside containers.
-    OtherArch,
-    /// Containers of Debian 13 with systemd, as machines; name [`Need::Engine`] too.
-    Node,
-    /// The same of Debian 12.
-    OlderNode,
-    /// The real k3s, built from its Go module.
-    K3s,
-}
-
-/// Why a need can't be met here, and what would meet it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// What is not there or did not work.
-    pub why: String,
-    /// One line to type, or what to change.
-    pub fix: String,
-}
-
-impl Missing {
-    /// A missing thing in two sentences.
-    pub fn new(why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { why: why.into(), fix: fix.into() }
-    }
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}; cure: {}", self.why, self.fix)
-    }
-}
-
-/// What the run that wants a lab allows it to do.
-#[derive(Debug, Clone)]
-pub struct Permission {
-    /// Packages may be installed and downloaded.
-    pub install: bool,
-    /// Where caches, private package lists and tools lie.
-    pub folder: PathBuf,
-}
-
-impl Permission {
-    /// From the environment: `ROOTSTOCK_LAB` moves the folder, `ROOTSTOCK_LAB_INSTALL=1` allows installing; `cargo
-    /// xtask test` sets it, a bare `cargo test` leaves the machine as it is.
-    #[must_use]
-    pub fn from_environment() -> Self {
-        let folder =
-            std::env::var_os("ROOTSTOCK_LAB").map_or_else(|| crate::repository().join(".lab"), PathBuf::from);
-        Self { install: std::env::var_os("ROOTSTOCK_LAB_INSTALL").is_some_and(|value| value == "1"), folder }
-    }
-}
 
 /// The tools that were found and what was started; dropping it stops the latter.
 #[derive(Debug)]
@@ -111,6 +42,10 @@ pub struct Lab {
     engine: Option<engine::Engine>,
     registry: Option<registry::Registry>,
     k3s: Option<k3s::K3s>,
+    other_k3s: Option<k3s::K3s>,
+    guest_images: BTreeMap<Arch, Image>,
+    foreign_root: Option<PathBuf>,
+    bases: BTreeMap<Arch, Base>,
 }
 
 impl Lab {
@@ -124,6 +59,10 @@ impl Lab {
             engine: None,
             registry: None,
             k3s: None,
+            other_k3s: None,
+            guest_images: BTreeMap::new(),
+            foreign_root: None,
+            bases: BTreeMap::new(),
         };
         lab.find_packaged(permission, needs, talk);
         if needs.contains(&Need::DebianLists) {
@@ -133,17 +72,17 @@ impl Lab {
                 lab.programs.insert("apt-cache", PathBuf::from("apt-cache"));
             }
         }
-        if needs.contains(&Need::Mise) {
-            let found = tools::mise(permission, talk);
-            lab.keep(Need::Mise, "mise", found);
-        }
-        if needs.contains(&Need::Chezmoi) {
-            let found = tools::chezmoi(permission, talk);
-            lab.keep(Need::Chezmoi, "chezmoi", found);
-        }
+        lab.prepare_tools(permission, needs, talk);
         if needs.contains(&Need::K3s) {
             let found = k3s::K3s::find_or_build(permission, talk);
             lab.k3s = lab.take(Need::K3s, found);
+        }
+        if needs.contains(&Need::OtherK3s) {
+            let found = k3s::K3s::find_or_cross_build(permission, talk);
+            lab.other_k3s = lab.take(Need::OtherK3s, found);
+        }
+        if needs.contains(&Need::LoopDevices) {
+            lab.judge(Need::LoopDevices, loops::try_one());
         }
         if lab.still_wanted(needs, Need::OtherArch) {
             lab.judge(Need::OtherArch, binfmt::register());
@@ -165,7 +104,63 @@ impl Lab {
                 lab.judge(need, state);
             }
         }
+        lab.prepare_machines(permission, needs, talk);
         lab
+    }
+
+    /// Tools that no distribution packages.
+    fn prepare_tools(&mut self, permission: &Permission, needs: &BTreeSet<Need>, talk: &mut dyn FnMut(&str)) {
+        if needs.contains(&Need::CloudInit) {
+            let found = tools::cloud_init(permission, talk);
+            self.keep(Need::CloudInit, "cloud-init", found);
+        }
+        if needs.contains(&Need::Mise) {
+            let found = tools::mise(permission, talk);
+            self.keep(Need::Mise, "mise", found);
+        }
+        if needs.contains(&Need::Chezmoi) {
+            let found = tools::chezmoi(permission, talk);
+            self.keep(Need::Chezmoi, "chezmoi", found);
+        }
+        if needs.contains(&Need::Mesh) {
+            for name in tools::MESH {
+                let found = tools::of_mesh(permission, name, talk);
+                self.keep(Need::Mesh, name, found);
+            }
+        }
+    }
+
+    fn prepare_machines(
+        &mut self,
+        permission: &Permission,
+        needs: &BTreeSet<Need>,
+        talk: &mut dyn FnMut(&str),
+    ) {
+        for (need, arch) in [(Need::Guest, Arch::Amd64), (Need::OtherGuest, Arch::Arm64)] {
+            if self.still_wanted(needs, need) {
+                let ready = if need == Need::Guest { Ok(()) } else { self.emulates() };
+                let found = ready.and_then(|()| Image::find_or_make(permission, arch, talk));
+                let image = self.take(need, found);
+                self.guest_images.extend(image.map(|image| (arch, image)));
+            }
+        }
+        if needs.contains(&Need::ForeignRoot) {
+            let found = self.emulates().and_then(|()| foreign::tar(permission, talk));
+            self.foreign_root = self.take(Need::ForeignRoot, found);
+        }
+        for (need, arch) in [(Need::Base, Arch::Amd64), (Need::OtherBase, Arch::Arm64)] {
+            if needs.contains(&need) {
+                let ready = if need == Need::Base { Ok(()) } else { self.emulates() };
+                let found = ready.and_then(|()| Base::find_or_make(permission, arch, talk));
+                let base = self.take(need, found);
+                self.bases.extend(base.map(|base| (arch, base)));
+            }
+        }
+    }
+
+    /// Without the emulator nothing of the other architecture can be set up.
+    fn emulates(&self) -> Result<(), Missing> {
+        self.missing.get(&Need::OtherArch).cloned().map_or(Ok(()), Err)
     }
 
     fn load_node(
@@ -236,6 +231,48 @@ impl Lab {
         self.k3s.as_ref().expect("the trial names Need::K3s")
     }
 
+    /// The same for the other architecture, for a trial that needs [`Need::OtherK3s`].
+    ///
+    /// # Panics
+    /// If the trial did not name the need.
+    #[must_use]
+    pub fn other_k3s(&self) -> &k3s::K3s {
+        self.other_k3s.as_ref().expect("the trial names Need::OtherK3s")
+    }
+
+    /// What guests start from, for a trial that needs [`Need::Guest`] or [`Need::OtherGuest`].
+    ///
+    /// # Panics
+    /// If the trial did not name the need.
+    #[must_use]
+    pub fn guest_image(&self, arch: Arch) -> &Image {
+        self.guest_images.get(&arch).expect("the trial names Need::Guest or Need::OtherGuest")
+    }
+
+    /// A root of the other architecture as a tar, for a trial that needs [`Need::ForeignRoot`].
+    ///
+    /// # Panics
+    /// If the trial did not name the need.
+    #[must_use]
+    pub fn foreign_root(&self) -> &Path {
+        self.foreign_root.as_ref().expect("the trial names Need::ForeignRoot")
+    }
+
+    /// A vendor's image of that architecture, for a trial that needs [`Need::Base`] or [`Need::OtherBase`].
+    ///
+    /// # Panics
+    /// If the trial did not name the need.
+    #[must_use]
+    pub fn base(&self, arch: Arch) -> &Base {
+        self.bases.get(&arch).expect("the trial names Need::Base or Need::OtherBase")
+    }
+
+    /// Where everything that is kept lies.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn find_packaged(&mut self, permission: &Permission, needs: &BTreeSet<Need>, talk: &mut dyn FnMut(&str)) {
         let wanted: Vec<&apt::Supply> =
             apt::SUPPLIES.iter().filter(|supply| needs.contains(&supply.need)).collect();
@@ -275,7 +312,7 @@ impl Lab {
 }
 
 /// Creates a folder of the lab, or says why that failed as something missing.
-fn folder(path: &Path) -> Result<&Path, Missing> {
+pub(crate) fn folder(path: &Path) -> Result<&Path, Missing> {
     std::fs::create_dir_all(path).map(|()| path).map_err(|error| {
         Missing::new(format!("create {}: {error}", path.display()), "set ROOTSTOCK_LAB to a writable folder")
     })

@@ -30,10 +30,10 @@ pub const STICK: &str = "/media/stick";
 /// Numbers for containers.
 static CONTAINERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Asks until there is an answer.
+/// Asks until there is an answer. A question that fails is asked again: servers that have just started fail now and then.
 ///
 /// # Errors
-/// If asking fails, or there is none within `limit`; `what` says what was waited for.
+/// If there is none within `limit`; `what` says what was waited for.
 pub fn wait_for<T>(
     what: &str,
     limit: Duration,
@@ -41,10 +41,12 @@ pub fn wait_for<T>(
 ) -> anyhow::Result<T> {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(answer) = ask()? {
-            return Ok(answer);
-        }
-        ensure!(Instant::now() < deadline, "{what}: not within {limit:?}");
+        let failed = match ask() {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => String::new(),
+            Err(error) => format!(": {error:#}"),
+        };
+        ensure!(Instant::now() < deadline, "{what}: not within {limit:?}{failed}");
         std::thread::sleep(Duration::from_millis(250));
     }
 }

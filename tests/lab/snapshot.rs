@@ -19,11 +19,14 @@ const MOVING: [(&str, &str); 6] = [
     ("/run/log", "the journal of systemd grows by itself"),
 ];
 
-/// Prints a line a thing: its name, a tab, what it is.
-const LIST: &str = r#"
+/// A script that prints a line a thing: its name, a tab, what it is.
+pub const LIST: &str = r#"
 set -eu
 export LC_ALL=C
-roots='/ /var/lib/rancher /var/lib/kubelet /run'
+roots=/
+for root in /var/lib/rancher /var/lib/kubelet /run; do
+  ! mountpoint -q $root || roots="$roots $root"
+done
 skip='( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /media ) -prune -o'
 find $roots -xdev $skip -printf 'file %p\t%y %m %U:%G %l\n'
 find $roots -xdev $skip -type f -print0 | xargs -0 -r sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)$/content \2\t\1/'
@@ -35,7 +38,9 @@ for program in iptables ip6tables; do
   $program-save 2>/dev/null | grep '^[-:]' | grep -v '^:[A-Z]* ACCEPT' | sed "s/ \[[0-9:]*\]$//; s/^/$program /; s/$/\t/"
 done || true
 find /sys/fs/cgroup -type d \( -name 'kube*' -o -name '*cri-*' -o -name 'k3s*' \) | sed 's/^/cgroup /; s/$/\t/'
-ps -eo comm= | sort -u | sed 's/^/process /; s/$/\t/'
+# Listed before anything else is started, or whoever sorts the list is now and then a part of it.
+processes=$(ps -eo comm=)
+printf '%s\n' "$processes" | sort -u | sed 's/^/process /; s/$/\t/'
 "#;
 
 /// Looks at everything.
@@ -43,15 +48,33 @@ ps -eo comm= | sort -u | sed 's/^/process /; s/$/\t/'
 /// # Errors
 /// If the node does not answer.
 pub fn take(node: &Node<'_>) -> anyhow::Result<Snapshot> {
-    let text = node.said("sh", &["-c", LIST]).context("list what a node is")?;
+    Ok(read(&node.said("sh", &["-c", LIST]).context("list what a node is")?))
+}
+
+/// What [`LIST`] has printed.
+#[must_use]
+pub fn read(text: &str) -> Snapshot {
     let lines = text.lines().filter_map(|line| line.split_once('\t'));
     let kept = lines.filter(|(name, _)| !is_moving(name));
-    Ok(kept.map(|(name, how)| (name.to_owned(), how.to_owned())).collect())
+    kept.map(|(name, how)| (name.to_owned(), how.to_owned())).collect()
+}
+
+/// Those of its things that are none of these, each a place and all below it.
+#[must_use]
+pub fn without(snapshot: &Snapshot, except: &[(&str, &str)]) -> Snapshot {
+    let is_excepted = |name: &str| {
+        let Some((_, path)) = name.split_once(' ') else { return false };
+        except.iter().any(|(place, _)| is_below(path, place))
+    };
+    let of = snapshot.iter().filter(|(name, _)| !is_excepted(name));
+    of.map(|(name, how)| (name.clone(), how.clone())).collect()
 }
 
 fn is_moving(name: &str) -> bool {
     let Some((_, path)) = name.split_once(' ') else { return false };
-    MOVING.iter().any(|(place, _)| {
-        path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    MOVING.iter().any(|(place, _)| is_below(path, place))
+}
+
+fn is_below(path: &str, place: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

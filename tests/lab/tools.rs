@@ -1,4 +1,4 @@
-//! Tools that no distribution packages: mise from npm, chezmoi from its Go module.
+//! Tools that no distribution packages: mise from npm, chezmoi and the programs of a mesh from their Go modules.
 //!
 //! In: the lab's folder. Out: the path of a program that ran once and said its version. What was fetched or built
 //! before is used again.
@@ -46,25 +46,96 @@ pub fn chezmoi(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<Pa
     if let Some(program) = find_program("chezmoi") {
         return Ok(program);
     }
-    let program = permission.folder.join("bin/chezmoi");
-    if !program.exists() {
-        let fix = "install Go 1.24 or newer, then run this again";
-        may_fetch(permission, "go", fix)?;
-        talk("go: building chezmoi (about two minutes, once)");
-        folder(&permission.folder.join("bin"))?;
-        let module = crate::repository().join("tests/lab/chezmoi");
-        // A private name first: a build that is interrupted leaves nothing that looks finished.
-        let unfinished = program.with_extension(std::process::id().to_string());
-        let call =
-            Invocation::new("go").args(["build", "-mod=readonly", "-buildvcs=false", "-o"]).arg(&unfinished);
-        let call = call.arg("github.com/twpayne/chezmoi/v2").folder(module).env("CGO_ENABLED", "0");
-        let call = call.env("GOFLAGS", "").timeout(Duration::from_secs(900));
-        call.run().map_err(|error| Missing::new(format!("go failed: {error}"), fix))?;
-        std::fs::rename(&unfinished, &program).map_err(|error| {
-            Missing::new(format!("keep {}: {error}", program.display()), "look at the lab's folder")
-        })?;
-    }
+    let package = "github.com/twpayne/chezmoi/v2";
+    let program = built(permission, "chezmoi", ("chezmoi", package), talk)?;
     speaks(&program, "chezmoi")
+}
+
+/// The programs of a mesh: the coordinator, the command, the daemon.
+pub const MESH: [&str; 3] = ["headscale", "tailscale", "tailscaled"];
+
+/// One of [`MESH`], built from the modules pinned in `tests/lab/mesh`: never one of this machine, which may be in use.
+///
+/// # Errors
+/// As [`chezmoi`].
+pub fn of_mesh(
+    permission: &Permission,
+    name: &'static str,
+    talk: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Missing> {
+    let package = match name {
+        "headscale" => "github.com/juanfont/headscale/cmd/headscale",
+        "tailscale" => "tailscale.com/cmd/tailscale",
+        _ => "tailscale.com/cmd/tailscaled",
+    };
+    let program = built(permission, name, ("mesh", package), talk)?;
+    program.canonicalize().map_err(|error| {
+        Missing::new(format!("find {}: {error}", program.display()), "look at the lab's folder")
+    })
+}
+
+/// `package`, built once from the module pinned in that folder of `tests/lab`.
+fn built(
+    permission: &Permission,
+    name: &str,
+    (module, package): (&str, &str),
+    talk: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Missing> {
+    let program = permission.folder.join("bin").join(name);
+    if program.exists() {
+        return Ok(program);
+    }
+    let fix = "install Go 1.24 or newer, then run this again";
+    may_fetch(permission, "go", fix)?;
+    talk(&format!("go: building {name} (about two minutes, once)"));
+    folder(&permission.folder.join("bin"))?;
+    let module = crate::repository().join("tests/lab").join(module);
+    // A private name first: a build that is interrupted leaves nothing that looks finished.
+    let unfinished = program.with_extension(std::process::id().to_string());
+    let call =
+        Invocation::new("go").args(["build", "-mod=readonly", "-buildvcs=false", "-o"]).arg(&unfinished);
+    let call = call.arg(package).folder(module).env("CGO_ENABLED", "0");
+    let call = call.env("GOFLAGS", "").timeout(Duration::from_secs(900));
+    call.run().map_err(|error| Missing::new(format!("go failed: {error}"), fix))?;
+    std::fs::rename(&unfinished, &program).map_err(|error| {
+        Missing::new(format!("keep {}: {error}", program.display()), "look at the lab's folder")
+    })?;
+    Ok(program)
+}
+
+/// What cloud-init imports, besides Python itself.
+const OF_CLOUD_INIT: [&str; 7] =
+    ["pyyaml", "jsonschema", "configobj", "jinja2", "oauthlib", "requests", "jsonpatch"];
+
+/// The real cloud-init, unpacked from Debian's package into the lab with what it imports. Installed, it would take this
+/// machine for a fresh one at its next start.
+///
+/// # Errors
+/// If apt, dpkg or Python are not there or fail.
+pub fn cloud_init(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+    let home = permission.folder.join("cloud-init");
+    let program = home.join("cloud-init");
+    if !program.exists() {
+        let fix = "apt-get download cloud-init";
+        may_fetch(permission, "apt-get", fix)?;
+        talk("apt-get: fetching cloud-init (it is unpacked, not installed)");
+        folder(&home)?;
+        let run = |call: Invocation| {
+            let call = call.folder(&home).timeout(Duration::from_secs(300));
+            call.run().map_err(|error| Missing::new(format!("cloud-init can't be had: {error}"), fix))
+        };
+        run(Invocation::new("apt-get").args(["download", "cloud-init"]))?;
+        run(Invocation::new("sh").args(["-c", "dpkg -x cloud-init_*.deb package"]))?;
+        run(Invocation::new("python3").args(["-m", "venv", "python"]))?;
+        run(Invocation::new(home.join("python/bin/pip")).args(["install", "--quiet"]).args(OF_CLOUD_INIT))?;
+        let script = "#!/bin/sh\nhere=$(dirname \"$(readlink -f \"$0\")\")\nPYTHONPATH=$here/package/usr/lib/python3/dist-packages \\\n    exec \"$here/python/bin/python\" -m cloudinit.cmd.main \"$@\"\n";
+        std::fs::write(&program, script)
+            .and_then(|()| {
+                std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            })
+            .map_err(|error| Missing::new(format!("write {}: {error}", program.display()), fix))?;
+    }
+    speaks(&program, "cloud-init")
 }
 
 /// Whether something may be fetched with this client.

@@ -299,6 +299,7 @@ mod tests {
             local: local.map(str::to_owned),
             sources: Vec::new(),
             optional: false,
+            is_package: false,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Verb {
     /// What this machine can do, what is missing, and the line that brings it
     Doctor(verbs::doctor::Arguments),
+    /// What a bundle, an image or a card is, told from itself, without mounting anything
+    Inspect(verbs::inspect::Arguments),
     /// Every ring of tests this machine can run; sets up what is missing
     Test(verbs::test::Arguments),
     /// Every finding of every cluster, with file, line and what to write instead
@@ -36,14 +38,22 @@ pub enum Verb {
     BuildImages(verbs::build_images::Arguments),
     /// Write the files that are made from the code: schemas, the pages of rules and commands
     Codegen(verbs::codegen::Arguments),
+    /// Write distinct cards side by side: each device becomes the node it is named for, and no other
+    Flash(verbs::flash::Arguments),
+    /// The cards of nodes as files: a vendor's image, and on it what makes it that node at its first boot
+    Image(verbs::image::Arguments),
     /// Make machines the nodes their cluster describes, over ssh: servers first, then all others side by side
     Join(verbs::join::Arguments),
     /// Pin the third-party files of clusters: versions, digests, sources
     Lock(verbs::lock::Arguments),
     /// Give a node's place to the machine that now answers at its address: drain, forget, join from nothing
     Replace(verbs::replace::Arguments),
+    /// Hand out the bundles on the LAN, to nodes whose cards have no room for theirs
+    Serve(verbs::serve::Arguments),
     /// Every node of a cluster in one table: reachable, converged, drifted, healthy
     Status(verbs::status::Arguments),
+    /// Real consumers over real output, and cards booted before they leave the desk; a report as text, JSON and a page
+    Validate(verbs::validate::Arguments),
     /// What each node and cluster gets, as plain files, or what would change in them
     Render(verbs::render::Arguments),
 }

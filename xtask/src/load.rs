@@ -147,6 +147,7 @@ impl Reader {
                 _ => self.report(&rules::file::UNKNOWN_FILE, &path, "nothing reads this file"),
             }
         }
+        let compose = self.compose_files(&name);
         let folder = self.root.join(&name);
         let path = format!("{name}/cluster.toml");
         let model = if folder.join("cluster.toml").symlink_metadata().is_err() {
@@ -154,8 +155,12 @@ impl Reader {
             None
         } else {
             self.text(&path).and_then(|source| {
-                let resolution = resolve(&Profile { folder: &name, cluster: &source, roles });
+                let profile = Profile { folder: &name, cluster: &source, roles, compose: &compose };
+                let resolution = resolve(&profile);
                 self.findings.extend(resolution.findings);
+                if let Some(model) = &resolution.model {
+                    self.unread_compose_files(model, &compose);
+                }
                 resolution.model
             })
         };
@@ -180,6 +185,27 @@ impl Reader {
                     self.texts.insert(file, text.into());
                     self.findings.extend(found);
                 }
+            }
+        }
+    }
+
+    /// The `compose.yaml` of each folder in `services/`, by that folder's name.
+    fn compose_files(&mut self, cluster: &str) -> BTreeMap<String, Source> {
+        let services = self.entries(&format!("{cluster}/services"));
+        let read = |name: String| {
+            let path = format!("{cluster}/services/{name}/compose.yaml");
+            // A folder without one belongs to a service of another kind.
+            self.root.join(&path).symlink_metadata().ok()?;
+            Some((name, self.text(&path)?))
+        };
+        services.into_iter().filter_map(read).collect()
+    }
+
+    fn unread_compose_files(&mut self, model: &Model, compose: &BTreeMap<String, Source>) {
+        for (name, file) in compose {
+            if model.services.get(name).is_none_or(|service| service.compose.is_none()) {
+                let message = format!("no service `{name}` with kind = \"compose\" reads this file");
+                self.report(&rules::file::UNKNOWN_FILE, &file.path, &message);
             }
         }
     }

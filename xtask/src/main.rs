@@ -1,6 +1,7 @@
 //! The operator's tool. `main` parses, dispatches to one module a verb, and turns the outcome into an exit code.
 
 mod artifacts;
+mod cards;
 mod cli;
 mod common;
 mod docs_links;
@@ -8,11 +9,12 @@ mod exit;
 mod fleet;
 mod load;
 mod mirror;
-mod parallel;
 mod picture;
 mod repository;
 mod rings;
+mod seeding;
 mod table;
+mod validation;
 mod verbs;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -33,23 +35,28 @@ fn main() -> ExitCode {
     };
     cli.common.apply_color();
     let outcome = dispatch(&cli);
-    if interrupt::came() {
-        // A verb that fails because its children were stopped has nothing to report.
-        return ExitCode::from(interrupt::EXIT_CODE);
-    }
-    match outcome {
+    // A verb that fails because its children were stopped has nothing to report.
+    let code = match outcome {
+        _ if interrupt::came() => ExitCode::from(interrupt::EXIT_CODE),
         Ok(code) => code.into(),
         Err(failure) => {
             failure.report();
             failure.code.into()
         }
-    }
+    };
+    interrupt::settle();
+    code
 }
 
 fn dispatch(cli: &Cli) -> exit::Outcome {
     match &cli.verb {
         Verb::BuildImages(arguments) => verbs::build_images::run(&cli.common, arguments),
         Verb::Test(arguments) => verbs::test::run(&cli.common, arguments),
+        Verb::Flash(arguments) => verbs::flash::run(&cli.common, arguments),
+        Verb::Image(arguments) => verbs::image::run(&cli.common, arguments),
+        Verb::Serve(arguments) => verbs::serve::run(&cli.common, arguments),
+        Verb::Validate(arguments) => verbs::validate::run(&cli.common, arguments),
+        Verb::Inspect(arguments) => verbs::inspect::run(&cli.common, arguments),
         Verb::Doctor(arguments) => verbs::doctor::run(&cli.common, arguments),
         Verb::Check(arguments) => verbs::check::run(&cli.common, arguments),
         Verb::Bench(arguments) => verbs::bench::run(&cli.common, arguments),

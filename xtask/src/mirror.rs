@@ -5,12 +5,12 @@
 
 use anyhow::Context as _;
 use desired::{FileSet, Mode};
+use host::parallel;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Code, Failure};
-use crate::parallel;
 
 /// Names, one a line, what former runs wrote.
 const LIST: &str = ".rendered";
@@ -71,17 +71,10 @@ impl Changes {
         if after != self.listed {
             self.list(&after.union(&self.listed).cloned().collect())?;
         }
-        for level in host::tree::folders(self.written.iter().map(String::as_str)) {
-            let level: Vec<PathBuf> = level.into_iter().map(|below| self.folder.join(below)).collect();
-            parallel::each(&level, |folder| {
-                host::tree::make_folder(folder).with_context(|| format!("make {}", folder.display()))
-            })?;
-        }
-        parallel::each(&self.written, |path| {
-            let (target, entry) = (self.folder.join(path), set.get(path).context("find a file of the set")?);
-            host::tree::write_in_place(&target, entry.mode, &entry.content)
-                .with_context(|| format!("write {}", target.display()))
-        })?;
+        let entry = |path| Ok::<_, anyhow::Error>((path, set.get(path).context("find a file of the set")?));
+        let written: Vec<_> =
+            self.written.iter().map(|path| entry(path.as_str())).collect::<Result<_, _>>()?;
+        host::tree::write_entries(&self.folder, &written)?;
         for path in &self.removed {
             self.remove(&self.folder.join(path))?;
         }

@@ -3,6 +3,7 @@
 //! In: the text of profiles. Out: findings, the resolved model, pins, and rendered resources and file sets.
 //! Nothing here reaches a process, the network, a file, a clock or the environment.
 
+pub mod base;
 pub mod escape;
 pub mod finding;
 mod lint;

@@ -155,6 +155,8 @@ pub fn compare(want: &Want, observed: &Observed) -> Change {
         (Want::Run { command, .. }, Observed::Run { needed }) => found.run(command, needed),
         (Want::Chezmoi { .. }, Observed::Chezmoi { pending }) => found.home(pending),
         (Want::Mise { tools, .. }, Observed::Mise { installed }) => found.tools(tools, installed),
+        (Want::Compose { .. }, Observed::Compose { services }) => found.services(services),
+        (Want::Mesh { .. }, Observed::Mesh { state }) => found.mesh(want, state),
         (_, Observed::Packages { installed: Answer::Unknown { why } }) => found.unknown(why),
         (_, Observed::Packages { installed: Answer::Later { why } } | Observed::Elsewhere { why }) => {
             found.left(why);

@@ -52,6 +52,8 @@ const fn vague(
     Sign { words, field, reason, fix, is_vague: true }
 }
 
+/// Where a server asks itself while it is starting; an agent asks its own balancer, at another port.
+const OWN_SERVER: &str = "//127.0.0.1:6443/";
 const CGROUP_FIX: &str =
     "add cgroup_memory=1 cgroup_enable=memory to the one line of /boot/firmware/cmdline.txt and reboot";
 const NEW_TOKEN: &str =
@@ -229,6 +231,9 @@ pub fn diagnose<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnosi
             }
             continue;
         };
+        if sign.is_vague && line.contains(OWN_SERVER) {
+            continue;
+        }
         if sign.is_vague {
             vague = Some((sign, line));
         } else {

@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod block;
+pub mod card;
 pub mod change;
 pub mod cluster_manifest;
 pub mod diagnosis;

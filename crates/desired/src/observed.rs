@@ -3,7 +3,8 @@
 //! In: values that `host::observe` read. Out: plain data for [`crate::change::compare`]. What could not be seen is an
 //! [`Answer::Unknown`] with the reason, never a guess. Content is kept as digests, so nothing private travels.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +209,16 @@ pub enum Observed {
         /// Those of the wanted that are there, as `name@version`.
         installed: Answer<BTreeSet<String>>,
     },
+    /// A Compose project.
+    Compose {
+        /// Each of its services.
+        services: Answer<BTreeMap<String, ServiceState>>,
+    },
+    /// Membership of a mesh.
+    Mesh {
+        /// What the node's own part of it says.
+        state: Answer<MeshState>,
+    },
     /// A command.
     Run {
         /// Its probe says that it has to run.
@@ -218,6 +229,44 @@ pub enum Observed {
         /// Who, as a clause.
         why: String,
     },
+}
+
+/// A service of a Compose project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// It runs, or has ended well where it is meant to end, from the configuration it has now.
+    Up,
+    /// It has no container.
+    Missing,
+    /// Its container was made from another configuration.
+    Outdated,
+    /// Its container does not run, in words.
+    Down(String),
+}
+
+/// A node's part of a mesh.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeshState {
+    /// What the daemon calls its state; `Running` is the one that is wanted.
+    pub state: String,
+    /// The addresses it was given.
+    pub addresses: BTreeSet<IpAddr>,
+    /// The coordinator it is told to log in to; none where that is the vendor's own.
+    pub login_url: Option<String>,
+    /// Whether it lets the mesh rewrite resolv.conf.
+    pub accepts_dns: bool,
+}
+
+impl MeshState {
+    /// The state of a member.
+    pub const MEMBER: &str = "Running";
+    /// Whether it is a member now.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.state == Self::MEMBER
+    }
 }
 
 impl Observed {
@@ -259,6 +308,8 @@ impl Observed {
             },
             Want::Chezmoi { .. } => Self::Chezmoi { pending: Answer::unknown("the desk is not the node") },
             Want::Mise { .. } => Self::Mise { installed: Answer::Known(BTreeSet::new()) },
+            Want::Compose { .. } => Self::Compose { services: Answer::unknown("the desk is not the node") },
+            Want::Mesh { .. } => Self::Mesh { state: Answer::Known(MeshState::default()) },
             Want::NodeMetadata { .. } => Self::Elsewhere { why: Self::NODE_METADATA.to_owned() },
             Want::Run { .. } => Self::Run { needed: Answer::unknown(Self::RUN) },
         }

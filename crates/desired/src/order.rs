@@ -5,10 +5,12 @@
 //! before what lies in it, packages before units, a file before the unit it is or belongs to, secrets before who
 //! reads them.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::{Resource, ResourceId, Want};
-use crate::types::AbsPath;
+use index::Index;
 
 /// Why there is no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +122,9 @@ const fn rank(want: &Want) -> u8 {
         Want::Unit { .. } => 10,
         Want::Chezmoi { .. } => 11,
         Want::Mise { .. } => 12,
-        Want::NodeMetadata { .. } => 13,
+        Want::Mesh { .. } => 13,
+        Want::Compose { .. } => 14,
+        Want::NodeMetadata { .. } => 15,
     }
 }
 
@@ -131,7 +135,7 @@ fn indices(resources: &[Resource]) -> Result<Vec<BTreeSet<usize>>, OrderError> {
     for (own, resource) in resources.iter().enumerate() {
         let mut needs = BTreeSet::new();
         let restart_on = match &resource.want {
-            Want::Unit { restart_on, .. } => Some(restart_on),
+            Want::Unit { restart_on, .. } | Want::Compose { restart_on, .. } => Some(restart_on),
             _ => None,
         };
         for earlier in resource.after.iter().chain(restart_on.into_iter().flatten()) {
@@ -147,121 +151,6 @@ fn indices(resources: &[Resource]) -> Result<Vec<BTreeSet<usize>>, OrderError> {
         all.push(needs);
     }
     Ok(all)
-}
-
-/// The resources by what others know of them.
-struct Index<'a> {
-    by_id: BTreeMap<&'a ResourceId, usize>,
-    folders: BTreeMap<&'a AbsPath, usize>,
-    files: BTreeMap<&'a AbsPath, usize>,
-    packages: Vec<usize>,
-    secrets: Vec<(&'a str, usize)>,
-    /// Homes that chezmoi fills, by user.
-    homes: BTreeMap<&'a str, usize>,
-}
-
-impl<'a> Index<'a> {
-    fn of(resources: &'a [Resource]) -> Result<Self, OrderError> {
-        let (mut by_id, mut folders, mut files) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (mut packages, mut secrets, mut homes) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut places: BTreeMap<&AbsPath, &Resource> = BTreeMap::new();
-        for (at, resource) in resources.iter().enumerate() {
-            let id = &resource.id;
-            if *id != resource.want.id() {
-                return Err(OrderError::Misnamed { id: id.clone(), want: resource.want.id() });
-            }
-            if by_id.insert(id, at).is_some() {
-                return Err(OrderError::Twice(id.clone()));
-            }
-            match &resource.want {
-                Want::Directory { path, .. } => drop(folders.insert(path, at)),
-                Want::SecretFile { path, .. } => {
-                    secrets.push((path.as_str(), at));
-                    files.insert(path, at);
-                }
-                Want::File { path, .. } | Want::Artifact { path, .. } => drop(files.insert(path, at)),
-                Want::Packages { .. } => packages.push(at),
-                Want::Chezmoi { user, .. } => drop(homes.insert(user.as_str(), at)),
-                _ => {}
-            }
-            let Some(path) = path_of(&resource.want) else { continue };
-            if let Some(other) = places.insert(path, resource) {
-                let (one, other) = (other.id.clone().min(id.clone()), other.id.clone().max(id.clone()));
-                // Two blocks share a file, which is what blocks are for.
-                if !(one.as_str().starts_with("managed-block:")
-                    && other.as_str().starts_with("managed-block:"))
-                {
-                    return Err(OrderError::Contested { one, other });
-                }
-            }
-        }
-        Ok(Self { by_id, folders, files, packages, secrets, homes })
-    }
-
-    fn implied(&self, want: &Want, needs: &mut BTreeSet<usize>) {
-        if let Some(path) = path_of(want) {
-            let ancestors = std::iter::successors(path.parent(), AbsPath::parent);
-            needs.extend(ancestors.filter_map(|folder| self.folders.get(&folder)));
-        }
-        match want {
-            Want::Unit { name, .. } => {
-                needs.extend(&self.packages);
-                needs.extend(self.unit_files(name.as_str()));
-                if name.as_str().ends_with("mount") {
-                    needs.extend(self.secrets.iter().map(|(_, at)| at));
-                }
-            }
-            Want::File { content, .. } | Want::ManagedBlock { content, .. } => {
-                let read = self.secrets.iter().filter(|(path, _)| content.contains(path));
-                needs.extend(read.map(|(_, at)| at));
-            }
-            Want::Run { command, .. } => {
-                let paths = command.iter().filter_map(|word| word.parse::<AbsPath>().ok());
-                needs.extend(paths.filter_map(|path| self.files.get(&path)));
-            }
-            Want::Chezmoi { source, .. } => {
-                needs.extend(self.program("chezmoi"));
-                let inside = format!("{source}/");
-                let files = self.files.iter().filter(|(path, _)| path.as_str().starts_with(&inside));
-                needs.extend(files.map(|(_, at)| at));
-            }
-            Want::Mise { user, .. } => {
-                needs.extend(self.program("mise"));
-                // What mise installs stands in a file of that home.
-                needs.extend(self.homes.get(user.as_str()));
-            }
-            _ => {}
-        }
-    }
-
-    /// The resource that installs `program`.
-    fn program(&self, program: &str) -> Option<&usize> {
-        self.files
-            .iter()
-            .find(|(path, _)| path.as_str() == format!("/usr/local/bin/{program}"))
-            .map(|(_, at)| at)
-    }
-
-    /// The file a unit is and its drop-ins.
-    fn unit_files(&self, unit: &str) -> impl Iterator<Item = &usize> {
-        let own = format!("/etc/systemd/system/{unit}");
-        let drop_ins = format!("{own}.d/");
-        let belongs = move |path: &str| path == own || path.starts_with(&drop_ins);
-        self.files.iter().filter(move |(path, _)| belongs(path.as_str())).map(|(_, at)| at)
-    }
-}
-
-/// Where a resource writes, for those that write at one place.
-const fn path_of(want: &Want) -> Option<&AbsPath> {
-    match want {
-        Want::Directory { path, .. }
-        | Want::File { path, .. }
-        | Want::SecretFile { path, .. }
-        | Want::ManagedBlock { path, .. }
-        | Want::ManagedLine { path, .. }
-        | Want::Artifact { path, .. } => Some(path),
-        _ => None,
-    }
 }
 
 /// One circle among those that never became ready.
@@ -282,127 +171,4 @@ fn cycle(resources: &[Resource], needs: &[BTreeSet<usize>], left: &[usize]) -> O
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::resource::{Owner, PackageManager, SecretPart};
-    use crate::types::Mode;
-
-    fn file(path: &str, content: &str) -> Resource {
-        Resource::new(Want::File {
-            path: path.parse().unwrap(),
-            mode: Mode::PUBLIC,
-            owner: Owner::root(),
-            content: content.to_owned(),
-        })
-    }
-    fn folder(path: &str) -> Resource {
-        Resource::new(Want::Directory {
-            path: path.parse().unwrap(),
-            mode: Mode::EXECUTABLE,
-            owner: Owner::root(),
-        })
-    }
-    fn unit(name: &str, restart_on: &[&Resource]) -> Resource {
-        Resource::new(Want::Unit {
-            name: name.parse().unwrap(),
-            enabled: true,
-            active: true,
-            restart_on: restart_on.iter().map(|resource| resource.id.clone()).collect(),
-        })
-    }
-    fn names(resources: &[Resource]) -> Vec<String> {
-        order(resources).unwrap().iter().map(|resource| resource.id.to_string()).collect()
-    }
-
-    #[test]
-    fn kinds_imply_an_order_whatever_came_first() {
-        let secret = Resource::new(Want::SecretFile {
-            path: "/etc/samba/credentials/nas".parse().unwrap(),
-            mode: Mode::PRIVATE,
-            owner: Owner::root(),
-            parts: vec![SecretPart::Secret("env:NAS".parse().unwrap())],
-        });
-        let packages = Resource::new(Want::Packages {
-            manager: PackageManager::Apt,
-            names: ["cifs-utils".to_owned()].into(),
-        });
-        let fstab = Resource::new(Want::ManagedBlock {
-            path: "/etc/fstab".parse().unwrap(),
-            name: "mounts".to_owned(),
-            comment: "#".to_owned(),
-            content: "//nas/a /mnt cifs credentials=/etc/samba/credentials/nas\n".to_owned(),
-        });
-        let mut all = vec![
-            unit("mnt.automount", &[&fstab]),
-            fstab,
-            file("/etc/systemd/system/a.service.d/10-mounts.conf", ""),
-            unit("a.service", &[]),
-            secret,
-            folder("/etc/samba/credentials"),
-            packages,
-            folder("/etc/samba"),
-        ];
-        let needed = needs(&all).unwrap();
-        let of = |id: &str| {
-            let (_, needed) = needed.iter().find(|(one, _)| one.as_str() == id).unwrap();
-            needed.iter().map(|id| id.as_str()).collect::<Vec<_>>()
-        };
-        let credentials = "secret-file:/etc/samba/credentials/nas";
-        assert_eq!(of(credentials), ["directory:/etc/samba", "directory:/etc/samba/credentials"]);
-        assert_eq!(
-            of("unit:mnt.automount"),
-            ["managed-block:/etc/fstab#mounts", "packages:apt", credentials]
-        );
-        let wanted = [
-            "packages:apt",
-            "directory:/etc/samba",
-            "directory:/etc/samba/credentials",
-            "secret-file:/etc/samba/credentials/nas",
-            "file:/etc/systemd/system/a.service.d/10-mounts.conf",
-            "managed-block:/etc/fstab#mounts",
-            "unit:a.service",
-            "unit:mnt.automount",
-        ];
-        for turn in 0..all.len() {
-            assert_eq!(names(&all), wanted, "turned {turn}");
-            all.rotate_left(1);
-        }
-    }
-
-    #[test]
-    fn what_is_declared_beats_the_kinds() {
-        let mounted = unit("mnt.mount", &[]);
-        let inside = file("/mnt/readme", "").after(&mounted.id);
-        assert_eq!(names(&[inside, mounted]), ["unit:mnt.mount", "file:/mnt/readme"]);
-    }
-
-    #[test]
-    fn a_cycle_is_spelled_out() {
-        let a = file("/a", "");
-        let service = unit("s.service", &[&a]);
-        let b = file("/b", "").after(&service.id);
-        let a = a.after(&b.id);
-        let error = order(&[a, b, service, file("/free", "")]).unwrap_err().to_string();
-        assert!(error.ends_with("file:/a → file:/b → unit:s.service → file:/a"), "{error}");
-        let own = file("/a", "");
-        let id = own.id.clone();
-        let error = order(&[own.after(&id)]).unwrap_err().to_string();
-        assert!(error.ends_with("file:/a → file:/a"), "{error}");
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        let twice = [file("/a", "1"), file("/a", "2")];
-        assert_eq!(order(&twice).unwrap_err().to_string(), "file:/a is wanted twice on one node");
-        let contested = [file("/a", ""), folder("/a")];
-        let error = order(&contested).unwrap_err().to_string();
-        assert_eq!(error, "directory:/a and file:/a contend for one path");
-        let lost = unit("a.service", &[&file("/gone", "")]);
-        assert!(
-            order(&[lost]).unwrap_err().to_string().contains("file:/gone, which this node does not have")
-        );
-        let mut misnamed = file("/a", "");
-        misnamed.id = folder("/a").id;
-        assert!(order(&[misnamed]).unwrap_err().to_string().contains("named wrongly"));
-    }
-}
+mod tests;

@@ -159,9 +159,11 @@ impl Plan {
     }
 }
 
-/// A unit that runs on something that changes is restarted, although its own state is as desired.
+/// A unit or project that runs on something that changes is restarted, although its own state is as desired.
 fn restart(want: &Want, touched: &BTreeSet<&ResourceId>, change: &mut Change) {
-    let Want::Unit { active: true, restart_on, .. } = want else { return };
+    let (Want::Unit { active: true, restart_on, .. } | Want::Compose { restart_on, .. }) = want else {
+        return;
+    };
     let Some(cause) = restart_on.iter().find(|id| touched.contains(id)) else { return };
     if matches!(change.action, Action::None | Action::Unknown) {
         change.action = Action::Update;
@@ -189,6 +191,7 @@ mod tests {
             name: "k3s.service".parse().unwrap(),
             enabled: true,
             active: true,
+            waits: false,
             restart_on: [config.id.clone()].into(),
         });
         vec![unit, Resource::new(Want::Hostname { name: "rpi-01".parse().unwrap() }), config]

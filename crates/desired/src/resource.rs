@@ -4,11 +4,15 @@
 //! bundle carries, and the node compares with what it observes. Nothing here renders or decides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Pinned;
 use crate::types::{AbsPath, ArtifactName, Mode, NodeName, SecretReference, UnitName};
+
+/// Where a node lays package files for as long as they are being installed.
+pub const PACKAGE_FILES: &str = "/var/lib/rootstock/packages";
 
 /// A resource's name, `kind:key` (`file:/etc/hosts`), unique on its node; made by [`Resource::new`] alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +86,30 @@ pub enum PackageManager {
     Apt,
     /// Fedora and relatives.
     Dnf,
+    /// openSUSE.
+    Zypper,
+}
+
+impl PackageManager {
+    /// Its name, as in a resource's id and on a command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Apt => "apt",
+            Self::Dnf => "dnf",
+            Self::Zypper => "zypper",
+        }
+    }
+}
+
+/// A package file that the bundle carries for a node that reaches no archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageFile {
+    /// Its file in the bundle's folder of that artifact.
+    pub file: String,
+    /// What its bytes are held against.
+    pub pinned: Pinned,
 }
 
 /// Something the kernel can do, whoever asked it to.
@@ -117,6 +145,9 @@ pub enum Want {
         manager: PackageManager,
         /// Names as that distribution's release has them.
         names: BTreeSet<String>,
+        /// Package files by artifact: asked before any archive, for the packages named and for what those need.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        files: BTreeMap<ArtifactName, PackageFile>,
     },
     /// A kernel module, loaded now and at boot.
     KernelModule {
@@ -207,6 +238,9 @@ pub enum Want {
         enabled: bool,
         /// Running now; with `enabled` alone it is left to run when its time has come.
         active: bool,
+        /// Being started is as good as running: it waits for something of others that may be away for long.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits: bool,
         /// Restarted when one of these changed and it is meant to run.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         restart_on: BTreeSet<ResourceId>,
@@ -224,6 +258,37 @@ pub enum Want {
         user: String,
         /// Versions by tool.
         tools: BTreeMap<String, String>,
+    },
+    /// A Compose project, up.
+    Compose {
+        /// Its name.
+        project: String,
+        /// Its file on the node.
+        file: AbsPath,
+        /// Plain variables that its file is filled in with.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        environment: BTreeMap<String, String>,
+        /// Secret ones, each with the file of the node that holds its value.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        secrets: BTreeMap<String, AbsPath>,
+        /// Brought up again when one of these changed.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        restart_on: BTreeSet<ResourceId>,
+    },
+    /// Membership of a mesh of Tailscale's kind, with the address the spec says.
+    Mesh {
+        /// The coordinator's URL; the vendor's own if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login_url: Option<String>,
+        /// The name in the mesh.
+        name: NodeName,
+        /// The address in the mesh, which the coordinator gives and no node can ask for.
+        address: Ipv4Addr,
+        /// Let the mesh rewrite resolv.conf (FIELD K35).
+        accept_dns: bool,
+        /// The file of the node that holds the key it joins with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<AbsPath>,
     },
     /// Labels and taints of the Kubernetes node, applied by whoever holds server rights after registration
     /// (FIELD K15, K16).
@@ -271,6 +336,8 @@ impl Want {
             Self::Unit { .. } => "unit",
             Self::Chezmoi { .. } => "chezmoi",
             Self::Mise { .. } => "mise",
+            Self::Compose { .. } => "compose",
+            Self::Mesh { .. } => "mesh",
             Self::NodeMetadata { .. } => "node-metadata",
             Self::Run { .. } => "run",
         }
@@ -278,10 +345,10 @@ impl Want {
 
     fn key(&self) -> String {
         match self {
-            Self::Hostname { .. } => String::new(),
-            Self::Packages { manager: PackageManager::Apt, .. } => "apt".to_owned(),
-            Self::Packages { manager: PackageManager::Dnf, .. } => "dnf".to_owned(),
+            Self::Hostname { .. } | Self::Mesh { .. } => String::new(),
+            Self::Packages { manager, .. } => manager.as_str().to_owned(),
             Self::KernelModule { name } | Self::Run { name, .. } => name.clone(),
+            Self::Compose { project, .. } => project.clone(),
             Self::Sysctl { key, .. } => key.clone(),
             Self::Directory { path, .. }
             | Self::File { path, .. }

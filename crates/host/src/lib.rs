@@ -8,7 +8,10 @@ pub mod bundle;
 #[cfg(feature = "net")]
 pub mod cache;
 pub mod cargo_build;
+mod compose;
 mod digest;
+#[cfg(feature = "disk")]
+pub mod disk;
 pub mod elf;
 #[cfg(feature = "net")]
 pub mod fetch;
@@ -23,6 +26,7 @@ pub mod mount;
 pub mod observe;
 #[cfg(feature = "net")]
 pub mod oci;
+pub mod parallel;
 pub mod perform;
 mod person;
 pub mod preflight;
@@ -32,6 +36,8 @@ pub mod report;
 pub mod root;
 pub mod running_system;
 pub mod secret;
+#[cfg(feature = "net")]
+pub mod serve;
 pub mod signature;
 #[cfg(feature = "net")]
 pub mod ssh;

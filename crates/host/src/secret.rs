@@ -109,6 +109,12 @@ pub(crate) fn read(root: &Root, reference: &SecretReference) -> Result<Secret, S
             Ok(None) => Err("which is not there".to_owned()),
             Err(error) => Err(format!("which can't be read: {error}")),
         },
-        SecretReference::Infisical { .. } | SecretReference::Stdin => Err("which is read at join".to_owned()),
+        // `infisical run` puts the values of a folder into the environment under their keys; no vault is asked from here.
+        SecretReference::Infisical { folder, key } => std::env::var(key).map(Secret::new).map_err(|_| {
+            format!(
+                "which is not set here; run this under `infisical run --path={folder} --`, which sets {key}"
+            )
+        }),
+        SecretReference::Stdin => Err("which is read at join".to_owned()),
     }
 }

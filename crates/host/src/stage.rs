@@ -30,6 +30,9 @@ pub enum StageError {
     /// Another run is building into the same folder.
     #[error("another run is building into `{}`; wait for it to end, or choose another folder with --out", .0.display())]
     Busy(PathBuf),
+    /// The run was asked to end before it was done.
+    #[error("this run was asked to end; `{}` is as it was, and the same command begins again", .0.display())]
+    Interrupted(PathBuf),
 }
 
 fn failed(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StageError {
@@ -111,11 +114,12 @@ impl Stage<'_> {
     /// Puts it in the place of the old output, which is removed, and gives its final path.
     ///
     /// # Errors
-    /// If the rename fails; the old output then still stands.
+    /// If the rename fails, or the run was asked to end; the old output then still stands.
     pub fn commit(mut self) -> Result<PathBuf, StageError> {
         let target = self.output.path.join(&self.name);
         // Held until the old output is gone too, so that an interrupted run ends before or after, never between.
         let mut open = open_stages();
+        go_on(&target)?;
         let renamed = if target.exists() {
             renameat_with(CWD, &self.path, CWD, &target, RenameFlags::EXCHANGE)
         } else {
@@ -129,6 +133,33 @@ impl Stage<'_> {
         open.remove(&self.path);
         Ok(target)
     }
+
+    /// Puts finished files of the stage at their final paths on the same file system, each in one step: all of them, or
+    /// none where the run was asked to end.
+    ///
+    /// # Errors
+    /// If a folder can't be made, a rename fails, or the run was asked to end.
+    pub fn put(&self, files: &[(PathBuf, &Path)]) -> Result<(), StageError> {
+        let open = open_stages();
+        for (number, (from, to)) in files.iter().enumerate() {
+            if number == 0 {
+                go_on(to)?;
+            }
+            let folder = to.parent().unwrap_or(&self.output.path);
+            fs::create_dir_all(folder).map_err(failed("create", folder))?;
+            fs::rename(from, to).map_err(failed("put the finished output in place as", to))?;
+        }
+        drop(open);
+        Ok(())
+    }
+}
+
+/// Refuses where the run was asked to end: whoever is told so finds what was there before.
+fn go_on(target: &Path) -> Result<(), StageError> {
+    if crate::process::is_ending() {
+        return Err(StageError::Interrupted(target.to_owned()));
+    }
+    Ok(())
 }
 
 impl Drop for Stage<'_> {
@@ -182,6 +213,21 @@ mod tests {
         drop(stage);
         assert_eq!(fs::read_to_string(folder.path().join("a/file")).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "only `a` and the lock");
+    }
+
+    #[test]
+    fn finished_files_are_put_in_place_and_the_rest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = OutputFolder::open(folder.path()).unwrap();
+        let stage = output.stage("a-cards").unwrap();
+        for name in ["one", "two", "half"] {
+            fs::write(stage.path().join(name), name).unwrap();
+        }
+        let (one, two) = (folder.path().join("cards/1.img"), folder.path().join("cards/2.img"));
+        stage.put(&[(stage.path().join("one"), &one), (stage.path().join("two"), &two)]).unwrap();
+        drop(stage);
+        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"one".to_vec(), b"two".to_vec()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "only `cards` and the lock");
     }
 
     #[test]

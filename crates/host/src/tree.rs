@@ -9,7 +9,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use desired::fileset::FileEntry;
 use desired::{FileSet, Mode};
+
+use crate::parallel;
 
 /// Every file below `folder`, sorted by path; folders and what is no regular file are left out.
 ///
@@ -45,10 +48,7 @@ pub fn write_file(path: &Path, mode: Mode, content: &[u8]) -> io::Result<()> {
 }
 
 /// As [`write_file`], in a folder that is there.
-///
-/// # Errors
-/// If the file can't be made, or the disk is full.
-pub fn write_in_place(path: &Path, mode: Mode, content: &[u8]) -> io::Result<()> {
+fn write_in_place(path: &Path, mode: Mode, content: &[u8]) -> io::Result<()> {
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode.bits()).open(path)?;
     file.write_all(content)?;
@@ -57,8 +57,7 @@ pub fn write_in_place(path: &Path, mode: Mode, content: &[u8]) -> io::Result<()>
 }
 
 /// The folders that hold `paths`, by depth, those above first: each level can be made when the one before it is there.
-#[must_use]
-pub fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str>> {
+fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str>> {
     let mut levels: Vec<BTreeSet<&str>> = Vec::new();
     let mut last = "";
     for path in paths {
@@ -78,35 +77,41 @@ pub fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str
     levels
 }
 
-/// Makes one folder in a folder that is there; it may be there already.
-///
-/// # Errors
-/// If it can't be made, or something else has its name.
-pub fn make_folder(path: &Path) -> io::Result<()> {
+/// Makes one folder in a folder that is there; it may be there already, but nothing else of its name.
+fn make_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }
 }
 
-/// Writes every file of `set` below `folder`.
+/// Writes every file of `set` below `folder`, which is made.
+///
+/// # Errors
+/// As [`write_entries`].
+pub fn pour(folder: &Path, set: &FileSet) -> io::Result<()> {
+    fs::create_dir_all(folder).map_err(at(folder, "make"))?;
+    write_entries(folder, &set.iter().collect::<Vec<_>>())
+}
+
+/// Writes these files of a set below `folder`, which is there, on all cores; the folders between are made level by level.
 ///
 /// # Errors
 /// As [`write_file`], with the path in the message.
-pub fn pour(folder: &Path, set: &FileSet) -> io::Result<()> {
-    let at = |path: &Path, act: &str, error: io::Error| {
-        io::Error::new(error.kind(), format!("{act} `{}`: {error}", path.display()))
-    };
-    fs::create_dir_all(folder).map_err(|error| at(folder, "make", error))?;
-    for below in folders(set.iter().map(|(path, _)| path)).into_iter().flatten() {
-        let below = folder.join(below);
-        make_folder(&below).map_err(|error| at(&below, "make", error))?;
+pub fn write_entries(folder: &Path, entries: &[(&str, &FileEntry)]) -> io::Result<()> {
+    for level in folders(entries.iter().map(|(path, _)| *path)) {
+        let level: Vec<PathBuf> = level.into_iter().map(|below| folder.join(below)).collect();
+        parallel::each(&level, |below| make_folder(below).map_err(at(below, "make")))?;
     }
-    for (path, entry) in set.iter() {
+    parallel::each(entries, |(path, entry)| {
         let target = folder.join(path);
-        write_in_place(&target, entry.mode, &entry.content).map_err(|error| at(&target, "write", error))?;
-    }
+        write_in_place(&target, entry.mode, &entry.content).map_err(at(&target, "write"))
+    })?;
     Ok(())
+}
+
+fn at(path: &Path, act: &'static str) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{act} `{}`: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The bundle's image on a machine: its container changes the machine around it, and nothing of itself.
 
 use anyhow::ensure;
+use desired::Arch;
 use host::process::Output;
 use tests::lab::bundle::Bundle;
 use tests::lab::node::{Network, Node, Options};
 use tests::lab::{Lab, Need};
-use tests::programs::{answering, said};
+use tests::programs::{answering, expect};
 use tests::ring::{Ring, Trial};
 
 const IMAGE: &str = "rootstock-bundle:trial";
@@ -18,19 +19,11 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
-    for word in words {
-        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
-    }
-    Ok(())
-}
-
 fn joined(lab: &Lab) -> anyhow::Result<()> {
     let bundle = Bundle::of(lab)?;
     // The image's one layer is the bundle file; the engine makes the same of it without a registry.
     let import = lab.engine().docker().args(["import", "--change", "ENTRYPOINT [\"/rootstock/bootstrap\"]"]);
-    import.arg(bundle.archive()).arg(IMAGE).run()?;
+    import.arg(bundle.archive(Arch::Amd64)).arg(IMAGE).run()?;
     let network = Network::new(lab.engine())?;
     let machine = Node::start(lab, NODE, &network, &Options::default())?;
     machine.said("hostnamectl", &["set-hostname", "fresh"])?;

@@ -1,21 +1,26 @@
 //! A person's home filled by the real chezmoi as that person, and the system around a container joined from inside it.
 
+use super::carried::{self, JOIN, PLAN, run};
 use anyhow::{Context as _, ensure};
 use desired::resource::{Owner, Resource, Want};
 use desired::{FileSet, Mode};
-use host::process::Output;
 use std::collections::BTreeMap;
 use tests::lab::node::{Network, Node as Machine, Options};
 use tests::lab::{Lab, Need};
 use tests::node::{NODE, Node};
-use tests::programs::{answering, folder, said};
+use tests::programs::{answering, expect, said};
 use tests::ring::{Ring, Trial};
 
 const SOURCE: &str = "/usr/local/share/rootstock/chezmoi";
 
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Engine, Need::Node, Need::Chezmoi, Need::Mise];
-    vec![Trial::new(Ring::Container, "homes::chezmoi_and_mise_run_as_the_person", filled).needs(&needs)]
+    vec![
+        Trial::new(Ring::Container, "homes::chezmoi_and_mise_run_as_the_person", filled).needs(&needs),
+        Trial::new(Ring::Container, "homes::killed_at_each_line_it_is_the_same_home", killed)
+            .needs(&needs)
+            .long(),
+    ]
 }
 
 /// A source with a file that is new, one that replaces, and one in a folder that is not there.
@@ -43,15 +48,14 @@ fn machine<'lab>(lab: &'lab Lab, network: &Network<'_>) -> anyhow::Result<Machin
     machine.said("useradd", &["--create-home", "--shell", "/bin/sh", "pi"])?;
     machine.said("sh", &["-c", "echo mine >/home/pi/.profile; chown pi:pi /home/pi/.profile"])?;
     let mut files = FileSet::new();
-    for (name, path) in [
-        ("usr/local/bin/chezmoi", lab.path("chezmoi")),
-        ("usr/local/bin/mise", lab.path("mise")),
-        ("opt/bootstrap", &folder()?.join("bootstrap")),
-    ] {
+    for (name, path) in
+        [("usr/local/bin/chezmoi", lab.path("chezmoi")), ("usr/local/bin/mise", lab.path("mise"))]
+    {
         let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
         files.insert(name, Mode::EXECUTABLE, bytes)?;
     }
     machine.place(&files)?;
+    carried::program(&machine)?;
     // A version that is there, as mise itself keeps them.
     let tool =
         "d=/home/pi/.local/share/mise/installs/node/22.1.0/bin; mkdir -p $d; chown -R pi:pi /home/pi/.local";
@@ -61,28 +65,14 @@ fn machine<'lab>(lab: &'lab Lab, network: &Network<'_>) -> anyhow::Result<Machin
     Ok(machine)
 }
 
-fn run(machine: &Machine<'_>, desk: &Node, verb: &[&str]) -> anyhow::Result<Output> {
-    let mut files = FileSet::new();
-    files.insert("opt/bundle.tar.gz", Mode::PUBLIC, std::fs::read(desk.archive())?)?;
-    machine.place(&files)?;
-    Ok(answering(machine.call("/opt/bootstrap")).args(verb.iter().copied()).run()?)
-}
-
-fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
-    for word in words {
-        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
-    }
-    Ok(())
-}
-
-const JOIN: [&str; 4] = ["join", "--yes", "--bundle", "/opt/bundle.tar.gz"];
+/// Every file with its digest, and everything else, where a home or a program of ours may be.
+const LISTING: &str =
+    "find /home /root /usr/local -printf '%p %m %u:%g %l ' -type f -exec sha256sum {} \\; -o -print | sort";
 
 fn filled(lab: &Lab) -> anyhow::Result<()> {
     let network = Network::new(lab.engine())?;
     let machine = machine(lab, &network)?;
-    let listing = "find /home /root /usr/local -printf '%p %m %u:%g %l ' -type f -exec sha256sum {} \\; -o -print | sort";
-    let before = machine.said("sh", &["-c", listing])?;
+    let before = machine.said("sh", &["-c", LISTING])?;
     let desk = Node::new(&resources(&[("node", "22.1.0")])?)?;
     let joined = run(&machine, &desk, &JOIN)?;
     expect(&joined, 0, &["done     chezmoi:pi", "converged"])?;
@@ -102,12 +92,12 @@ fn filled(lab: &Lab) -> anyhow::Result<()> {
     expect(&run(&machine, &desk, &JOIN)?, 0, &["nothing to do"])?;
     // The person edits a file: that is drift, by the file's name and without its text.
     machine.said("sh", &["-c", "echo secret-note >>/home/pi/.greeting"])?;
-    let plan = run(&machine, &desk, &["plan", "--bundle", "/opt/bundle.tar.gz", "--detailed-exitcode"])?;
+    let plan = run(&machine, &desk, &PLAN)?;
     expect(&plan, 3, &["~ chezmoi:pi", "/home/pi/.greeting"])?;
     ensure!(!said(&plan).contains("secret-note"), "{}", said(&plan));
     expect(&run(&machine, &desk, &["leave", "--yes"])?, 7, &["kept      file:/home/pi/.greeting"])?;
     expect(&run(&machine, &desk, &["leave", "--yes", "--force"])?, 0, &["the journal is gone"])?;
-    let after = machine.said("sh", &["-c", listing])?;
+    let after = machine.said("sh", &["-c", LISTING])?;
     ensure!(before == after, "after leave:\n{}", difference(&before, &after));
     // A tool that nobody can fetch here, and a user who is not there: everything else is done.
     let mut all = resources(&[("node", "22.2.0")])?;
@@ -116,6 +106,50 @@ fn filled(lab: &Lab) -> anyhow::Result<()> {
     let failed = run(&machine, &desk, &JOIN)?;
     expect(&failed, 1, &["install node@22.2.0", "no user `ghost`"])?;
     ensure!(machine.read("/home/pi/.greeting")?.trim() == "pi on rpi-01", "the home of pi waits for others");
+    Ok(())
+}
+
+/// Killed at each line of its journal: the next join makes the same home, and leave gives it back all the same.
+fn killed(lab: &Lab) -> anyhow::Result<()> {
+    let network = Network::new(lab.engine())?;
+    let machine = machine(lab, &network)?;
+    let before = machine.said("sh", &["-c", LISTING])?;
+    let desk = Node::new(&resources(&[("node", "22.1.0")])?)?;
+    let bootstrap =
+        |words: &[&str]| answering(machine.call("/opt/bootstrap")).args(words.iter().copied()).run();
+    // chezmoi notes there when it did what.
+    let list = || -> anyhow::Result<String> {
+        let text = machine.said("sh", &["-c", LISTING])?;
+        Ok(text
+            .lines()
+            .filter(|line| !line.contains("chezmoistate.boltdb"))
+            .map(|line| format!("{line}\n"))
+            .collect())
+    };
+    expect(&run(&machine, &desk, &JOIN)?, 0, &["converged"])?;
+    let joined = list()?;
+    expect(&bootstrap(&["leave", "--yes"])?, 0, &[])?;
+    let mut killed = 0;
+    for lines in 1..40 {
+        let script = format!(
+            "/opt/bootstrap {} >/tmp/said 2>&1 & pid=$!\n\
+             until [ $(wc -l </var/lib/rootstock/journal.jsonl 2>/dev/null || echo 0) -ge {lines} ] || ! kill -0 $pid 2>/dev/null; do :; done\n\
+             kill -9 $pid 2>/dev/null; wait $pid; echo $?",
+            JOIN.join(" ")
+        );
+        let is_killed = machine.said("sh", &["-c", &script])?.trim().ends_with("137");
+        killed += u32::from(is_killed);
+        expect(&bootstrap(&JOIN)?, 0, &["converged"])?;
+        let found = list()?;
+        ensure!(joined == found, "killed at line {lines}:\n{}", difference(&joined, &found));
+        expect(&bootstrap(&["leave", "--yes"])?, 0, &["the journal is gone"])?;
+        let after = machine.said("sh", &["-c", LISTING])?;
+        ensure!(before == after, "killed at line {lines} and left:\n{}", difference(&before, &after));
+        if !is_killed {
+            break;
+        }
+    }
+    ensure!(killed >= 8, "it was caught alive {killed} times");
     Ok(())
 }
 

@@ -2,12 +2,18 @@
 
 mod around;
 mod by_hand;
+mod carried;
+mod compose;
 mod engine;
+mod first_boot;
 mod fleet;
 mod homes;
 mod images;
 mod join;
+mod mesh;
 mod nodes;
+mod packages;
+mod units;
 
 use tests::ring::Trial;
 
@@ -21,7 +27,12 @@ pub fn trials() -> Vec<Trial> {
         join::trials(),
         fleet::trials(),
         homes::trials(),
+        packages::trials(),
+        compose::trials(),
+        mesh::trials(),
         around::trials(),
+        units::trials(),
+        first_boot::trials(),
     ];
     all.into_iter().flatten().collect()
 }

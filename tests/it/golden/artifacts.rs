@@ -178,6 +178,7 @@ fn faults(faults: &[Fault]) -> anyhow::Result<()> {
 fn patience() -> anyhow::Result<()> {
     for (first, then) in [
         (None, Behaviour::Busy("503 Service Unavailable", 2, file())),
+        (None, Behaviour::CutOnce(file(), 100_000)),
         (Some(Behaviour::Cut(file(), 100_000)), Behaviour::NoRanges(file())),
         (Some(Behaviour::Cut(file(), 100_000)), Behaviour::OtherRange(file())),
     ] {

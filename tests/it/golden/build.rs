@@ -3,12 +3,13 @@
 //! The profile is a copy of `vnext`, which needs no download that could be had: what it pins is deferred everywhere.
 
 use anyhow::{Context as _, ensure};
-use host::process::{Invocation, Output};
+use host::process::Invocation;
+use host::signature::{PublicKey, Signer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tests::desk::{CLUSTER, Desk};
-use tests::programs::{self, said};
+use tests::programs::{self, expect, said};
 use tests::ring::{Ring, Trial};
 
 /// Kills in the everyday run, and with `--long`.
@@ -27,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
             dockerfile()
         }),
         Trial::new(Ring::Golden, "build::a_wrong_lock_is_refused", |_| wrong_lock()),
+        Trial::new(Ring::Golden, "build::what_a_key_signs_its_holder_can_tell", |_| signed()),
     ]
 }
 
@@ -38,14 +40,6 @@ fn sums(out: &Path) -> anyhow::Result<String> {
 fn times(folder: &Path) -> anyhow::Result<BTreeMap<PathBuf, SystemTime>> {
     let files = host::tree::files(folder)?;
     files.into_iter().map(|file| Ok((file.clone(), file.metadata()?.modified()?))).collect()
-}
-
-fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
-    for word in words {
-        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
-    }
-    Ok(())
 }
 
 fn a_second_run_touches_nothing() -> anyhow::Result<()> {
@@ -200,4 +194,38 @@ fn wrong_lock() -> anyhow::Result<()> {
         expect(&desk.build()?, 4, &["lock.toml", word])?;
     }
     Ok(())
+}
+
+fn signed() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let (secret, public) = (desk.folder().join("key"), desk.folder().join("key.pub"));
+    Signer::generate(&secret, &public)?;
+    let with_key = |key: &Path| anyhow::Ok(desk.call(&desk.out())?.arg("--sign-key").arg(key).run()?);
+    expect(&with_key(&desk.folder().join("none"))?, 5, &["can't read the signing key"])?;
+    expect(&with_key(&public)?, 5, &["not usable as a signing key"])?;
+    ensure!(!desk.out().join(CLUSTER).exists(), "something was built with a key that is none");
+    expect(&with_key(&secret)?, 0, &["built"])?;
+    let key = PublicKey::parse(&std::fs::read_to_string(&public)?).map_err(anyhow::Error::msg)?;
+    let signature = desk.out().join(CLUSTER).join("SHA256SUMS.minisig");
+    let holds = |list: &str| anyhow::Ok(key.verify(list.as_bytes(), &std::fs::read_to_string(&signature)?));
+    let list = sums(&desk.out())?;
+    holds(&list)?.map_err(anyhow::Error::msg)?;
+    ensure!(holds(&list.replacen('0', "1", 1))?.is_err(), "the signature holds for another list");
+    let bundle = desk.out().join(CLUSTER).join("bundle-amd64.tar.gz");
+    let verify = || {
+        let call = programs::bootstrap()?.arg("verify").arg(&bundle).arg("--public-key").arg(&public);
+        anyhow::Ok(call.run()?)
+    };
+    expect(&verify()?, 0, &[])?;
+    let inspect = |path: &Path| anyhow::Ok(programs::xtask()?.arg("inspect").arg(path).run()?);
+    expect(&inspect(&bundle)?, 0, &["a bundle of cluster vnext for amd64", "joins laptop-01"])?;
+    let cut = desk.folder().join("cut.tar.gz");
+    std::fs::write(&cut, &std::fs::read(&bundle)?[..100_000])?;
+    expect(&inspect(&cut)?, 6, &["look at", "cut.tar.gz"])?;
+    expect(&inspect(&desk.out())?, 5, &["holds no bundle"])?;
+    expect(&with_key(&secret)?, 0, &["Nothing changed"])?;
+    // Without the key it is another build, and whoever holds the key to it is told.
+    expect(&desk.build()?, 0, &["built"])?;
+    ensure!(!signature.exists(), "the old signature stayed");
+    expect(&verify()?, 6, &["it is not signed"])
 }

@@ -50,6 +50,7 @@ fn agent(address: &str) -> Vec<Resource> {
             name: "k3s-agent.service".parse().expect("a legal name"),
             enabled: true,
             active: true,
+            waits: false,
             restart_on: std::collections::BTreeSet::new(),
         }),
     ]

@@ -63,6 +63,7 @@ fn table_of_capabilities() -> anyhow::Result<()> {
         OsFamily::RaspberryPiOs,
         OsFamily::Ubuntu,
         OsFamily::Fedora,
+        OsFamily::OpenSuse,
         OsFamily::Windows,
         OsFamily::Macos,
     ];

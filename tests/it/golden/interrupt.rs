@@ -1,9 +1,8 @@
 //! ^C while `build-images` works: it ends by itself with 130, with its children, and leaves nothing half-made.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use host::process::Invocation;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tests::desk::{CLUSTER, Desk};
 use tests::programs;
 use tests::ring::{Ring, Trial};
@@ -15,35 +14,10 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Waits for something that happens soon.
-fn until(what: &str, mut happened: impl FnMut() -> bool) -> anyhow::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !happened() {
-        if Instant::now() > deadline {
-            bail!("{what} never came");
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
-}
-
-/// Starts `call` in the background, sends SIGINT once `when` holds, and gives the exit code as a shell sees it.
-fn interrupted(call: &Invocation, folder: &Path, mut when: impl FnMut() -> bool) -> anyhow::Result<i32> {
-    let note = folder.join("pid");
-    // exec keeps the number, and a child of a non-interactive shell in the background would ignore SIGINT.
-    let script = format!("echo $$ >'{}'; exec {}", note.display(), call.line());
-    let call = Invocation::new("sh").args(["-c", &script]).folder(tests::repository());
-    let call = programs::answering(call).timeout(Duration::from_secs(900));
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| call.run());
-        until("the start", || std::fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n')))?;
-        until("the moment to interrupt", || when() || run.is_finished())?;
-        ensure!(!run.is_finished(), "it ended before it could be interrupted");
-        let number = std::fs::read_to_string(&note)?;
-        Invocation::new("kill").args(["-INT", number.trim()]).run()?;
-        // A death by the signal is an error here, not a code.
-        Ok(run.join().map_err(|_| anyhow::anyhow!("the run panicked"))??.code)
-    })
+/// Sends SIGINT once `when` holds, and gives the exit code as a shell sees it; a death by the signal is an error here.
+fn interrupted(call: &Invocation, when: impl FnMut() -> bool) -> anyhow::Result<i32> {
+    let outcome = programs::signalled(&call.clone().timeout(Duration::from_secs(900)), "INT", when)?;
+    Ok(outcome?.code)
 }
 
 fn building() -> anyhow::Result<()> {
@@ -56,7 +30,7 @@ fn building() -> anyhow::Result<()> {
         let entries = std::fs::read_dir(desk.out()).into_iter().flatten().flatten();
         entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(".building-"))
     };
-    let code = interrupted(&desk.call(&desk.out())?, desk.folder(), staged)?;
+    let code = interrupted(&desk.call(&desk.out())?, staged)?;
     ensure!(code == 130, "exit {code}, not 130");
     ensure!(!staged(), "what was being built is still there");
     ensure!(sums(&desk)? == before, "the old output changed");
@@ -81,7 +55,7 @@ fn children() -> anyhow::Result<()> {
         .arg("sh")
         .args(["-c", &format!("exec {}", call.line())]);
     let ready = || std::fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n'));
-    let code = interrupted(&call, desk.folder(), ready)?;
+    let code = interrupted(&call, ready)?;
     ensure!(code == 130, "exit {code}, not 130");
     let numbers = std::fs::read_to_string(&note)?;
     for number in numbers.split_whitespace() {

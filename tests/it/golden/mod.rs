@@ -11,6 +11,7 @@ mod join;
 #[path = "../../../crates/host/src/fetch/lying_server.rs"]
 mod lying_server;
 mod mistakes;
+mod seeds;
 mod trees;
 
 use tests::ring::Trial;
@@ -27,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         interrupt::trials(),
         join::trials(),
         mistakes::trials(),
+        seeds::trials(),
         trees::trials(),
     ];
     nouns.into_iter().flatten().collect()

@@ -40,7 +40,7 @@ fn typed(document: &Path) -> anyhow::Result<()> {
 }
 
 /// A `PATH` on which `cargo xtask` is the program that was built already: compiling the copy would prove the compiler.
-fn path_with_our_programs(copy: &Path) -> anyhow::Result<std::ffi::OsString> {
+pub(super) fn path_with_our_programs(copy: &Path) -> anyhow::Result<std::ffi::OsString> {
     let folder = copy.join("target/programs");
     std::fs::create_dir_all(&folder)?;
     let cargo = host::process::find_program("cargo").context("cargo is on PATH")?;

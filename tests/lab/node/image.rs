@@ -3,12 +3,10 @@
 //! In: a release. Out: the tar, cached by everything that goes into it; then, in a running engine, an image with the
 //! stand-ins of `tests/lab/node/`. The tar takes half a minute and needs the package mirror, the image some seconds.
 
+use crate::lab::debian::Recipe;
 use crate::lab::engine::Engine;
-use crate::lab::{Missing, Permission, apt, folder};
-use desired::Digest;
-use host::process::Invocation;
+use crate::lab::{Missing, Permission, folder};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A release of Debian that nodes run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,38 +65,15 @@ pub fn root(
     release: Release,
     talk: &mut dyn FnMut(&str),
 ) -> Result<PathBuf, Missing> {
-    let source = apt::source(release.codename())?;
-    let recipe = format!("{source}\n{PACKAGES}\n{FORGET}\n{ARCHIVE}");
+    let recipe =
+        Recipe { codename: release.codename(), arch: None, packages: PACKAGES, hooks: &[FORGET, ARCHIVE] };
     let cache = permission.folder.join("nodes");
-    let key = Digest::sha256_of(recipe.as_bytes()).hex()[..12].to_owned();
-    let tar = cache.join(format!("{}-{key}.tar", release.codename()));
+    let tar = cache.join(format!("{}-{}.tar", release.codename(), recipe.key()?));
     if tar.exists() {
         return Ok(tar);
     }
-    if !permission.install {
-        return Err(Missing::new("the node's root is not made yet", "cargo xtask test makes it"));
-    }
-    if !rustix::process::geteuid().is_root() {
-        return Err(Missing::new("making a node's root needs root", "sudo -E cargo xtask test container"));
-    }
-    apt::install_absent(permission, apt::NODE_ROOT, talk)?;
-    talk(&format!(
-        "mmdebstrap: making the root of a Debian node ({}, about a minute, once)",
-        release.codename()
-    ));
     let unfinished = folder(&cache)?.join(format!("unfinished-{}.tar", std::process::id()));
-    let call = Invocation::new("mmdebstrap").args(["--quiet", "--mode=root", "--variant=apt"]);
-    let call = call.args(["--components=main", "--aptopt=Acquire::Languages \"none\""]);
-    let call = call.args(["--aptopt=Apt::Install-Recommends \"false\"", "--dpkgopt=force-unsafe-io"]);
-    let call =
-        call.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]);
-    let call = call.arg(format!("--include={PACKAGES}")).arg(format!("--customize-hook={FORGET}"));
-    let call = call.arg(format!("--customize-hook={ARCHIVE}"));
-    let call = call.arg(release.codename()).arg(&unfinished).arg(source).timeout(Duration::from_secs(900));
-    let made = call
-        .run()
-        .map(|_| ())
-        .map_err(|error| Missing::new(format!("mmdebstrap failed: {error}"), "look at the message"));
+    let made = recipe.make(permission, "the root of a node", &unfinished, talk);
     let kept = made.and_then(|()| std::fs::rename(&unfinished, &tar).map_err(|error| failed(&tar, &error)));
     if kept.is_err() {
         // What is left of it is of no use to anybody; the reason is in `kept`.

@@ -7,25 +7,23 @@
 use super::crew;
 use super::desk::{Desk, Work};
 use super::machine::Machine;
+use super::membership::Membership;
 use super::metadata::Metadata;
 use super::order::{Stage, stages};
 use super::outcome::{Ended, Outcome, Trouble};
 use super::secrets;
 use super::server::Server;
+use super::upgrade::{self, Upgrade};
 use crate::verbs::build_images::current::Built;
-use blueprint::model::{K3s, K3sRole};
+use blueprint::model::K3sRole;
 use desired::cluster_manifest::BundleRow;
 use desired::plan::PlanDocument;
-use desired::resource::Resource;
 use desired::{Arch, NodeName};
 use host::ssh::Connection;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a node may take from a joined machine to Ready: 8 s on a fast one, minutes on a Pi that unpacks images.
-const READY: Duration = Duration::from_secs(300);
-/// How often it is looked at.
-const GLANCE: Duration = Duration::from_secs(2);
 /// The token's file among a node's resources.
 const TOKEN: &str = "secret-file:/etc/rancher/k3s/token";
 
@@ -38,6 +36,8 @@ pub struct Joining<'a> {
     pub built: &'a Built,
     /// Labels and taints.
     pub metadata: &'a Metadata,
+    /// Machines whose k3s changes are emptied of pods first, and take turns.
+    pub drain: Option<&'a Mutex<()>>,
 }
 
 /// What came of bringing the bundle to one machine.
@@ -192,16 +192,27 @@ impl Joining<'_> {
         let machine = self.machine(&work.name, way)?;
         let plan = machine.plan()?;
         let membership = Membership::of(self.desk.model.k3s.as_ref(), part, &work.name, way, server);
-        let is_in = membership.is_ready(&machine)?;
-        if pending(&plan) == 0 && is_in {
+        let ready = membership.ready(&machine)?;
+        if let Some(found) = ready.as_ref().filter(|_| pending(&plan) == 0) {
+            upgrade::use_again(&membership, &work.name, found, &work.task)?;
             return Ok(0);
         }
         membership.refuse_taken_name(&machine)?;
-        let secrets = self.secrets(&work.name, &plan, &membership, is_in)?;
+        let secrets = self.secrets(&work.name, &plan, &membership, ready.is_some())?;
+        let _turn = match Upgrade::pending(&plan, &membership, &work.name)? {
+            Some(upgrade) => {
+                let turn = self.drain.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+                upgrade.prepare(turn.is_some(), &work.task)?;
+                turn
+            }
+            None => None,
+        };
         work.task.step(&format!("joining, {} changes", pending(&plan)));
         let joined = machine.join(&secrets, &work.task)?;
-        membership.wait(&machine, &work.task)?;
-        Ok(joined.changes)
+        let found = membership.wait(&machine, &work.task)?;
+        upgrade::use_again(&membership, &work.name, &found, &work.task)?;
+        // What the call did before its connection broke it could not tell: all that was pending is made.
+        Ok(if joined.was_lost { pending(&plan).max(joined.changes) } else { joined.changes })
     }
 
     fn secrets(
@@ -211,7 +222,11 @@ impl Joining<'_> {
         membership: &Membership<'_>,
         is_in: bool,
     ) -> Result<BTreeMap<desired::SecretReference, host::secret::Secret>, Trouble> {
-        let references = secrets::references(&self.resources(name)?);
+        let resources = self.built.resources(name).map_err(|error| {
+            let fix = format!("cargo xtask build-images {}", self.desk.model.name);
+            Trouble::new(format!("{error:#}"), fix)
+        })?;
+        let references = secrets::references(&resources);
         let mut found = secrets::at_desk(&references);
         if let (Some(k3s), Some(part)) = (membership.k3s, membership.part) {
             let reference = secrets::token_reference(k3s, part);
@@ -228,16 +243,6 @@ impl Joining<'_> {
             }
         }
         Ok(found)
-    }
-
-    fn resources(&self, name: &NodeName) -> Result<Vec<Resource>, Trouble> {
-        let path = self.built.folder.join("nodes").join(name.as_str()).join("resources.json");
-        let failed = |why: String| {
-            let fix = format!("cargo xtask build-images {}", self.desk.model.name);
-            Trouble::new(format!("{} can't be read: {why}", path.display()), fix)
-        };
-        let text = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
-        serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))
     }
 
     /// Labels and taints of every node that joined; what can't be set makes its node fail.
@@ -291,81 +296,4 @@ fn is_pending(plan: &PlanDocument, id: &str) -> bool {
     use desired::change::Action;
     let mut changes = plan.changes.iter();
     changes.any(|change| change.id.as_str() == id && !matches!(change.action, Action::None | Action::Left))
-}
-
-/// A node's part in its cluster, and whom to ask about it.
-#[derive(Debug)]
-pub struct Membership<'a> {
-    k3s: Option<&'a K3s>,
-    part: Option<K3sRole>,
-    name: &'a NodeName,
-    /// The first server; for that one itself its own way.
-    server: Option<Server>,
-}
-
-impl<'a> Membership<'a> {
-    /// Of this node.
-    pub fn of(
-        k3s: Option<&'a K3s>,
-        part: Option<K3sRole>,
-        name: &'a NodeName,
-        way: &Connection,
-        server: Option<&Server>,
-    ) -> Self {
-        let own =
-            || k3s.filter(|_| part == Some(K3sRole::FirstServer)).map(|k3s| Server::new(way.clone(), k3s));
-        Self { k3s, part, name, server: server.cloned().or_else(own) }
-    }
-
-    fn unit(&self) -> &'static str {
-        if self.part.is_some_and(K3sRole::is_server) { "k3s.service" } else { "k3s-agent.service" }
-    }
-
-    /// Whether the cluster calls it Ready and its unit runs: either alone can be stale. Without k3s there is nothing to be.
-    fn is_ready(&self, machine: &Machine<'_>) -> Result<bool, Trouble> {
-        let (Some(_), Some(server)) = (self.part, &self.server) else { return Ok(true) };
-        if !machine.is_active(self.unit()) {
-            return Ok(false);
-        }
-        Ok(server.nodes()?.get(self.name.as_str()).is_some_and(|node| node.ready))
-    }
-
-    /// A machine without the password of its name would be rejected, and nobody would see why (FIELD K8).
-    fn refuse_taken_name(&self, machine: &Machine<'_>) -> Result<(), Trouble> {
-        let (Some(K3sRole::Agent | K3sRole::Server), Some(server)) = (self.part, &self.server) else {
-            return Ok(());
-        };
-        if machine.has_node_password()? || !server.knows_password(self.name)? {
-            return Ok(());
-        }
-        Err(Trouble::new(
-            "the cluster knows another machine by this name [K8]",
-            format!("if this one takes its place: cargo xtask replace {}", self.name),
-        ))
-    }
-
-    /// Waits until it is Ready, or tells why it is not.
-    fn wait(&self, machine: &Machine<'_>, task: &host::report::Task) -> Result<(), Trouble> {
-        if self.part.is_none() {
-            return Ok(());
-        }
-        task.step("waiting until the cluster calls it Ready");
-        let (begun, mut silent) = (Instant::now(), None);
-        while begun.elapsed() < READY {
-            // A server that has just started does not answer at once.
-            match self.is_ready(machine) {
-                Ok(true) => return Ok(()),
-                Ok(false) => silent = None,
-                Err(trouble) => silent = Some(trouble),
-            }
-            std::thread::sleep(GLANCE);
-        }
-        Err(machine.doctor().or(silent).unwrap_or_else(|| {
-            let unit = self.unit();
-            Trouble::new(
-                format!("it joined, and is not Ready after {} s", READY.as_secs()),
-                format!("look at its journal: journalctl -u {unit}"),
-            )
-        }))
-    }
 }

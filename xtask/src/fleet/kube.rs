@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The annotation of a node that we have emptied.
+pub const DRAINED_FOR: &str = "rootstock/drained-for";
+
 /// One node as the cluster knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
@@ -17,10 +20,20 @@ pub struct Found {
     pub version: String,
     /// New pods are kept away from it.
     pub cordoned: bool,
+    /// The k3s we emptied it for and have not given it back from; a person's own cordon has no such mark.
+    pub drained_for: Option<String>,
     /// Every label.
     pub labels: BTreeMap<String, String>,
     /// Every taint as kubectl writes it.
     pub taints: BTreeSet<String>,
+}
+
+impl Found {
+    /// Whether it is a server of the cluster.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.labels.contains_key("node-role.kubernetes.io/control-plane")
+    }
 }
 
 /// What the profile wants of one node, as `k3s/node-metadata.json` has it.
@@ -50,6 +63,7 @@ fn node(item: &Value) -> Found {
         ready: conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True"),
         version: item["status"]["nodeInfo"]["kubeletVersion"].as_str().unwrap_or_default().to_owned(),
         cordoned: item["spec"]["unschedulable"] == true,
+        drained_for: item["metadata"]["annotations"][DRAINED_FOR].as_str().map(str::to_owned),
         labels: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
         taints: taints.map(taint).collect(),
     }

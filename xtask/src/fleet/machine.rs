@@ -50,8 +50,10 @@ pub struct Machine<'a> {
 /// What a join did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joined {
-    /// Changes that were made.
+    /// Changes that were made, as far as this call saw them.
     pub changes: usize,
+    /// The connection broke meanwhile, so that what came before was not seen.
+    pub was_lost: bool,
 }
 
 impl Machine<'_> {
@@ -111,7 +113,8 @@ impl Machine<'_> {
     pub fn join(&self, secrets: &BTreeMap<SecretReference, Secret>, task: &Task) -> Result<Joined, Trouble> {
         let words = ["--yes", "--json", "--secrets-stdin", "--node", self.name.as_str()];
         let call = self.bootstrap("join", &words).stdin(secret::to_hand_over(secrets)).timeout(JOIN);
-        let answer: Value = read(&self.follow(&call, task)?)?;
+        let (output, was_lost) = self.follow(&call, task)?;
+        let answer: Value = read(&output)?;
         let results = answer["results"].as_array().cloned().unwrap_or_default();
         let of = |wanted: &[&str]| {
             let is = |result: &&Value| wanted.iter().any(|word| result["outcome"] == *word);
@@ -119,7 +122,7 @@ impl Machine<'_> {
         };
         let bad = of(&["failed", "skipped"]);
         if answer["converged"] == true && bad.is_empty() {
-            return Ok(Joined { changes: of(&["done"]).len() });
+            return Ok(Joined { changes: of(&["done"]).len(), was_lost });
         }
         let first = of(&["failed"]).into_iter().chain(bad).next().unwrap_or_default();
         let text = |key: &str| first[key].as_str().unwrap_or("not converged").to_owned();
@@ -129,13 +132,16 @@ impl Machine<'_> {
         ))
     }
 
-    /// Runs the join; where the connection broke, waits for the run that may go on there and asks again.
-    fn follow(&self, call: &Invocation, task: &Task) -> Result<Output, Trouble> {
+    /// Runs the join; where the connection broke, waits for the run that goes on there and asks again. Also tells whether
+    /// it broke.
+    fn follow(&self, call: &Invocation, task: &Task) -> Result<(Output, bool), Trouble> {
         let begun = Instant::now();
         let mut was_lost = false;
         loop {
             match self.connection.run_streaming(call, |line| task.step(line)) {
-                Ok(output) if matches!(output.code, 0 | 1) && !output.stdout.is_empty() => return Ok(output),
+                Ok(output) if matches!(output.code, 0 | 1) && !output.stdout.is_empty() => {
+                    return Ok((output, was_lost));
+                }
                 Ok(output) if was_lost && output.code == 7 && begun.elapsed() < HELD => {
                     task.step("waiting for the run that goes on there");
                 }
@@ -143,6 +149,12 @@ impl Machine<'_> {
                 Err(error) if comes_back(&error, was_lost) && begun.elapsed() < HELD => {
                     was_lost = true;
                     task.step("the connection broke; trying again");
+                }
+                Err(error) if was_lost => {
+                    return Err(Trouble::new(
+                        format!("the connection broke while it joined, and now: {}", error.sentence()),
+                        format!("what it has begun goes on there; {}; then run this again", error.fix()),
+                    ));
                 }
                 Err(error) => return Err(error.into()),
             }

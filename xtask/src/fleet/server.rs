@@ -2,6 +2,7 @@
 //!
 //! In: a connection. Out: kubectl's answers as JSON, tokens, and the rendered script of labels and taints run there.
 
+use super::evictions::{Eviction, evictions};
 use super::kube::{self, Found};
 use super::outcome::Trouble;
 use blueprint::model::K3s;
@@ -21,6 +22,8 @@ export PATH KUBECONFIG
 if command -v kubectl >/dev/null 2>&1; then exec kubectl \"$@\"; else exec k3s kubectl \"$@\"; fi";
 /// How long a minted token lives: long enough for packages and images over a slow line (FIELD K14).
 const LIFE: &str = "1h";
+/// How long pods may take to end in order.
+const DRAIN: Duration = Duration::from_secs(900);
 /// How long a server that has just started may take until it makes tokens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -76,6 +79,29 @@ impl Server {
     /// Every node the cluster knows.
     pub fn nodes(&self) -> Result<BTreeMap<String, Found>, Trouble> {
         Ok(kube::nodes(&self.list(&["get", "nodes"])?))
+    }
+
+    /// What a drain of that node would end now.
+    pub fn evictions(&self, node: &NodeName) -> Result<Vec<Eviction>, Trouble> {
+        let on_it = format!("spec.nodeName={node}");
+        let pods = self.list(&["get", "pods", "-A", "--field-selector", &on_it])?;
+        let budgets = self.list(&["get", "poddisruptionbudgets", "-A"])?;
+        Ok(evictions(&pods, &budgets))
+    }
+
+    /// Cordons it and ends its pods in order.
+    pub fn drain(&self, node: &NodeName, line: impl FnMut(&str)) -> Result<(), Trouble> {
+        let words = [
+            "drain",
+            node.as_str(),
+            "--ignore-daemonsets",
+            "--delete-emptydir-data",
+            "--force",
+            "--timeout=300s",
+            // A machine that died a moment ago still counts as Ready.
+            "--skip-wait-for-delete-timeout=60",
+        ];
+        self.kubectl_streaming(&words, DRAIN, line).map(drop)
     }
 
     /// A token that joins agents for an hour and no longer; asked again while the server is still starting.

@@ -41,11 +41,15 @@ fn trials(ring: Ring, settings: &Settings, tally: &mut Tally) -> anyhow::Result<
     cargo(&["build", "--workspace", "--bins"]).run_streaming(say).context("build both programs")?;
     let folder = tempfile::tempdir().context("make a folder for the report")?;
     let report = folder.path().join("report.jsonl");
-    let filter = format!("{}::", ring.name());
+    let filter = format!("{}::{}", ring.name(), settings.only);
     let call = cargo(&["test", "--workspace", "--test", "it", "--", &filter]).accept([0, 101]);
     let call = call.env("ROOTSTOCK_TEST_REPORT", &report).env("ROOTSTOCK_PROGRAMS", programs()?);
     let call = call.env("ROOTSTOCK_LAB_INSTALL", if settings.offline { "0" } else { "1" });
     let call = call.env("ROOTSTOCK_TEST_LONG", if settings.long { "1" } else { "0" });
+    let call = match &settings.rehearsals {
+        Some(folder) => call.env("ROOTSTOCK_REHEARSALS", folder),
+        None => call,
+    };
     let output = call.run_streaming(say).context("run the trials")?;
     read(&report, tally)?;
     let explained = output.code == 0 || !tally.failed.is_empty();
@@ -72,7 +76,7 @@ fn read(report: &Path, tally: &mut Tally) -> anyhow::Result<()> {
         match outcome {
             Outcome::Passed => tally.passed += 1,
             Outcome::Failed => tally.failed.push(Note { name, why }),
-            Outcome::Skipped => tally.skipped.push(Note { name, why }),
+            Outcome::Skipped => tally.skip(&name, why),
         }
     }
     Ok(())

@@ -35,10 +35,9 @@ impl Tally {
         Self { ring: ring.name(), passed: 0, failed: Vec::new(), skipped: Vec::new(), seconds: 0.0 }
     }
 
-    /// A ring that can't run as a whole.
-    pub fn skipped(ring: Ring, why: &str) -> Self {
-        let note = Note { name: ring.name().to_owned(), why: why.to_owned() };
-        Self { skipped: vec![note], ..Self::new(ring) }
+    /// A test could not run.
+    pub fn skip(&mut self, name: &str, why: impl Into<String>) {
+        self.skipped.push(Note { name: name.to_owned(), why: why.into() });
     }
 
     /// Something went wrong that is no test of its own.
@@ -105,7 +104,8 @@ mod tests {
     fn the_table_counts_and_the_last_line_stands_alone() {
         let mut unit = Tally { passed: 12, ..Tally::new(Ring::Unit) };
         unit.fail("a::b", "left: 1\nright: 2");
-        let container = Tally::skipped(Ring::Container, "no root; cure: sudo x");
+        let mut container = Tally::new(Ring::Container);
+        container.skip("container", "no root; cure: sudo x");
         let text = closing(&[unit, container]);
         assert!(text.contains("failed a::b: left: 1\n    right: 2\n"), "{text}");
         assert!(text.contains("skipped container: no root; cure: sudo x\n"), "{text}");

@@ -50,7 +50,7 @@ fn count(output: &str, tally: &mut Tally) {
             ("FAILED", _) => tally.failed.push(Note { name, why: "see its output above".to_owned() }),
             ("ignored", why) => {
                 let why = if why.is_empty() { "ignored without a reason" } else { why };
-                tally.skipped.push(Note { name, why: why.to_owned() });
+                tally.skip(&name, why);
             }
             _ => {}
         }

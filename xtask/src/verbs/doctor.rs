@@ -184,7 +184,9 @@ fn other_architecture() -> Finding {
 /// Program, how it says its version, what it serves, and what brings it.
 type Tool = (&'static str, &'static [&'static str], &'static str, &'static str);
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 10] = [
+    ("lsblk", &["--version"], "flash: which devices there are", "apt-get install -y util-linux"),
+    ("blkid", &["--version"], "flash: what lies on them", "apt-get install -y util-linux"),
     ("git", &["--version"], "test static", "apt-get install -y git"),
     ("npm", &["--version"], "lock, test static: mise", "apt-get install -y npm"),
     ("go", &["version"], "test static: chezmoi", "apt-get install -y golang (1.24 or newer)"),

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// Arguments of `join`.
 #[derive(Debug, Args)]
@@ -24,6 +25,9 @@ pub struct Arguments {
     /// At most so many machines at the same time
     #[arg(long, value_name = "N", default_value_t = 8)]
     parallel: usize,
+    /// Where a node's k3s changes, empty it of pods first; one machine after the other
+    #[arg(long)]
+    drain: bool,
     /// Where `build-images` put its output
     #[arg(long, default_value = "dist")]
     out: PathBuf,
@@ -34,7 +38,9 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     let (desk, nodes) = Desk::open(common, &arguments.nodes, arguments.parallel, style(common))?;
     let built = current::built(common, &arguments.out, &desk.model)?;
     let metadata = Metadata::read(&built)?;
-    let ended = Joining { desk: &desk, built: &built, metadata: &metadata }.all(&nodes);
+    let turn = Mutex::new(());
+    let drain = arguments.drain.then_some(&turn);
+    let ended = Joining { desk: &desk, built: &built, metadata: &metadata, drain }.all(&nodes);
     let text = if common.json {
         format!("{:#}\n", outcome::json(desk.model.name.as_str(), &ended))
     } else {

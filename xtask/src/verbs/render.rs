@@ -6,13 +6,14 @@
 use crate::common::Common;
 use crate::exit::{Code, Failure, Outcome};
 use crate::mirror::{self, Changes};
-use crate::{artifacts, load, parallel, repository};
+use crate::{artifacts, load, repository};
 use anyhow::Context as _;
 use blueprint::lock::{Lock, Update, parse, reconcile, wanted};
 use blueprint::model::{Model, Node, Pins};
 use blueprint::render::{self, RenderError};
 use clap::Args;
 use desired::FileSet;
+use host::parallel;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -52,7 +52,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     };
     let built = current::built(common, &arguments.out, &desk.model)?;
     let metadata = Metadata::read(&built)?;
-    let joining = Joining { desk: &desk, built: &built, metadata: &metadata };
+    let joining = Joining { desk: &desk, built: &built, metadata: &metadata, drain: None };
     let first = desk.model.first_server().map(|node| node.name.clone());
     let (Some(first), Some(k3s)) = (first, desk.model.k3s.as_ref()) else {
         return Err(refused(

@@ -23,13 +23,20 @@ pub fn document<T: Serialize>(value: &T) -> Result<String, Inexpressible> {
     Ok(text)
 }
 
+/// Where a document is no YAML, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
 /// The value a YAML document holds.
 ///
 /// # Errors
-/// If it is not YAML, or not of this type.
-pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Inexpressible> {
-    serde_saphyr::from_str(text)
-        .map_err(|error| Inexpressible::new("YAML", &error.to_string(), "it cannot be read back"))
+/// If it is not YAML, or not of this type: the line and what is wrong there.
+pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
+    serde_saphyr::from_str(text).map_err(|error: serde_saphyr::Error| {
+        let said = error.without_snippet().to_string();
+        Unreadable(said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,10 @@ pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
 
 fn board(draft: &DraftNode, findings: &mut Findings) {
     let (node, preset) = (&draft.node, &draft.origin.preset);
+    // Of one that was written wrongly, and told so, nothing follows.
+    if preset.board.as_ref().is_some_and(|board| board.place.is_placeholder()) {
+        return;
+    }
     let pi = matches!(node.board, Some(Board::Rpi4 | Board::Rpi5));
     if let (Some(board), Some(arch)) = (&preset.board, &preset.arch)
         && pi

@@ -3,6 +3,7 @@
 //! In: the spec (for places) and the draft of the model, also when it has errors, so that one run tells all.
 //! Out: findings. Each rule only judges what was understood: placeholders are passed over.
 
+mod card;
 mod hardware;
 mod k3s;
 mod network;
@@ -42,6 +43,7 @@ fn is_known<T>(list: &[At<T>]) -> bool {
 /// Runs every rule.
 pub(crate) fn run(context: &Context<'_>, findings: &mut Findings) {
     hardware::lint(context, findings);
+    card::lint(context, findings);
     network::lint(context, findings);
     k3s::lint(context, findings);
     share::lint(context, findings);

@@ -1,6 +1,6 @@
 //! Every rule has a mistake that it finds, and finds alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::rules;
 use crate::parse;
@@ -52,7 +52,10 @@ domains = ["web.demo.example"]
 fn codes(text: &str) -> BTreeSet<&'static str> {
     let (source, mut findings) = parse::text("demo/cluster.toml", text.as_bytes());
     if let Some(source) = source {
-        findings.extend(resolve(&Profile { folder: "demo", cluster: &source, roles: &[] }).findings);
+        findings.extend(
+            resolve(&Profile { folder: "demo", cluster: &source, roles: &[], compose: &BTreeMap::new() })
+                .findings,
+        );
     }
     findings.iter().map(|finding| finding.rule.code).collect()
 }
@@ -253,6 +256,73 @@ const CASES: &[(&str, &str, &str)] = &[
     ("RS807", "", "[registries.\"ghcr.io\"]\nuser = \"\"\n"),
     ("RS808", "", "[[mirrors]]\nfrom = \"https://github.com\"\nto = \"https://mirror.example/\"\n"),
     ("RS809", "[versions]", "[images]\nrepository = \"ghcr.io/Me\"\n[versions]"),
+    (
+        "RS901",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nwifi = { ssid = \"home\", psk = \"env:WIFI\" }\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS902",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nwifi = { ssid = \"\", country = \"DE\" }\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS903",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nuser = \"Ada Lovelace\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS904",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIHk\"]\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS905",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\naddressing = \"static\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    ("RS906", "[nodes.work]", "[card]\nssh-keys = [\"env:KEY\"]\n[nodes.work]\nboard = \"uefi\""),
+    (
+        "RS907",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nlocale = \"german\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    ("RS908", "[nodes.work]", "[card]\nbase = \"b\"\n[nodes.work]\nboard = \"uefi\""),
+    (
+        "RS901",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nwifi = { ssid = \"home\", country = \"Germany\" }\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS903",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nuser = \"root\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS907",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nkeyboard = \"English (US)\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS701",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\nwifi = { ssid = \"home\", psk = \"correct horse\", country = \"DE\" }\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    (
+        "RS701",
+        "[nodes.work]",
+        "[card]\nbase = \"b\"\nssh-keys = [\"env:KEY\"]\npassword-hash = \"$6$salt$hash\"\n[nodes.work]\nboard = \"uefi\"",
+    ),
+    ("RS803", "", "[package-files.\"A B\"]\nversion = \"1\"\nsource = \"file:a.deb\"\n"),
+    (
+        "RS803",
+        "",
+        "[package-files.\"a.b\"]\nversion = \"1\"\nsource = \"file:a.deb\"\n[package-files.a-b]\nversion = \"1\"\nsource = \"file:b.deb\"\n",
+    ),
+    ("RS811", "", "[package-files.a]\nversion = \"1:1\"\nsource = \"file:a.deb\"\n"),
+    ("RS811", "", "[package-files.a]\nversion = \"1\"\nsource = \"a.deb\"\n"),
+    ("RS811", "", "[package-files.a]\nversion = \"1\"\nsource = \"https://x.example/a.rpm\"\n"),
+    ("RS812", "", "[package-files.a]\nversion = \"1\"\nsource = \"file:a.deb\"\nos = \"debian-12\"\n"),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::finding::rules::{trust, version as rule};
+use crate::lock::is_version;
 use crate::model::Orchestrator;
 use crate::resolve::place::{Findings, Place};
 use crate::spec::{At, RegistrySpec};
@@ -17,6 +18,7 @@ pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
             );
         }
     }
+    package_files(context, findings);
     registries(context, findings);
     for mirror in &context.spec.mirrors {
         for at in [&mirror.from, &mirror.to] {
@@ -58,6 +60,30 @@ fn version(name: &str, at: &At<String>, findings: &mut Findings) {
         findings
             .at(&rule::VERSION_FORM, Place::of(at), format!("`{}` is not a release of k3s", at.value))
             .help("k3s versions look like v1.36.4+k3s1");
+    }
+}
+
+fn package_files(context: &Context<'_>, findings: &mut Findings) {
+    for file in context.spec.package_files.values() {
+        if !is_version(&file.version.value) {
+            let message = format!("`{}` is no version as file names have it", file.version.value);
+            findings.at(&rule::PACKAGE_FILE, Place::of(&file.version), message);
+        }
+        let source = &file.source.value;
+        let is_somewhere = ["file:", "https://", "http://"].iter().any(|scheme| source.starts_with(scheme));
+        if !is_somewhere || !source.ends_with(".deb") {
+            let message = format!("`{source}` names no .deb by file: or https:");
+            findings.at(&rule::PACKAGE_FILE, Place::of(&file.source), message);
+        }
+        login(&file.source, findings);
+        let is_for = |os: &At<String>| {
+            let nodes = context.model.nodes.values();
+            nodes.into_iter().any(|node| node.os.family.has_apt() && node.os.name() == os.value)
+        };
+        if let Some(os) = file.os.as_ref().filter(|os| !is_for(os)) {
+            let message = format!("no node with apt has the system `{}`", os.value);
+            findings.at(&rule::UNUSED_PACKAGE_FILE, Place::of(os), message);
+        }
     }
 }
 

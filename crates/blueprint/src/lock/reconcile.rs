@@ -19,6 +19,8 @@ pub struct Wanted {
     pub sources: Vec<Source>,
     /// Whether bundles may do without it while nobody can be reached to pin it.
     pub optional: bool,
+    /// Whether it is a Debian package for a node's apt, which wants a file name of its kind.
+    pub is_package: bool,
 }
 
 /// Which pins to make anew although there are some.
@@ -203,8 +205,8 @@ fn one(want: &Wanted, arch: Option<Arch>) -> Result<Entry, Unfetchable> {
         name: want.name.clone(),
         version: want.version.clone(),
         arch,
-        file: want.name.to_string(),
-        mode: desired::Mode::EXECUTABLE,
+        file: if want.is_package { format!("{}.deb", want.name) } else { want.name.to_string() },
+        mode: if want.is_package { desired::Mode::PUBLIC } else { desired::Mode::EXECUTABLE },
         size: None,
         digest: None,
         pinned_by: None,

@@ -8,6 +8,7 @@ fn want(name: &str, version: &str) -> Wanted {
         local: None,
         sources: Vec::new(),
         optional: false,
+        is_package: false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use desired::Arch;
 
-use super::Wanted;
-use crate::model::{Capability, Model, Node};
+use super::{Source, SourceUrl, Wanted};
+use crate::model::{Capability, Model, Node, PackageSource};
 
 /// Every artifact with a version in the model that some node of the cluster uses, for the architectures of those nodes.
 /// A version that no node has a use for is a fact of the profile, not an artifact.
@@ -22,9 +22,34 @@ pub fn wanted(model: &Model) -> Vec<Wanted> {
             local: choice.local,
             sources: Vec::new(),
             optional: choice.optional,
+            is_package: false,
         }
     });
-    versions.filter(|wanted| !wanted.arches.is_empty()).collect()
+    versions.chain(packages(model)).filter(|wanted| !wanted.arches.is_empty()).collect()
+}
+
+/// Package files, for the architectures of the nodes that install from them.
+fn packages(model: &Model) -> impl Iterator<Item = Wanted> {
+    model.package_files.iter().map(|(name, file)| {
+        let users = model.linux_nodes().filter(|node| file.is_for(node));
+        let arches: BTreeSet<Arch> = users.map(|node| node.arch).collect();
+        let (local, sources) = match &file.source {
+            PackageSource::Local(path) => (Some(path.clone()), Vec::new()),
+            PackageSource::Web(url) => {
+                let url = SourceUrl::Https(url.clone());
+                (None, vec![Source { url, digest: None, member: None }])
+            }
+        };
+        Wanted {
+            name: name.clone(),
+            version: file.version.clone(),
+            arches: arches.into_iter().collect(),
+            local,
+            sources,
+            optional: false,
+            is_package: true,
+        }
+    })
 }
 
 /// Whether `node` installs `artifact`.

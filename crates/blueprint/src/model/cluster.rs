@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use desired::{AbsPath, NodeName, SecretReference};
 use ipnet::Ipv4Net;
 
+use super::Node;
 use crate::spec::{Flannel, MeshKind};
 
 /// The networks.
@@ -113,6 +114,34 @@ pub struct Images {
     pub source: Option<String>,
     /// Further labels.
     pub labels: BTreeMap<String, String>,
+}
+
+/// A Debian package that bundles carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageFile {
+    /// Its version.
+    pub version: String,
+    /// Where it is; `{arch}` and `{version}` are not filled in yet.
+    pub source: PackageSource,
+    /// The only system it is for, as family and release with a `-` between.
+    pub os: Option<String>,
+}
+
+/// Where a package file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageSource {
+    /// A path, relative to the profile's folder unless absolute.
+    Local(String),
+    /// An address.
+    Web(String),
+}
+
+impl PackageFile {
+    /// Whether `node` installs from it.
+    #[must_use]
+    pub fn is_for(&self, node: &Node) -> bool {
+        node.os.family.has_apt() && self.os.as_ref().is_none_or(|os| *os == node.os.name())
+    }
 }
 
 /// Choices about one artifact.

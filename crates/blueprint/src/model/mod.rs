@@ -4,6 +4,7 @@
 //! Groups are expanded, references point at things that exist, defaults are filled in.
 
 mod capability;
+mod card;
 mod cluster;
 mod node;
 mod pins;
@@ -14,7 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 pub use capability::Capability;
-pub use cluster::{ArtifactChoice, Docker, Images, K3s, Mesh, Mirror, Network, Registry};
+pub use card::{Addressing, Card, PublicKey, SshKey, Wifi};
+pub use cluster::{
+    ArtifactChoice, Docker, Images, K3s, Mesh, Mirror, Network, PackageFile, PackageSource, Registry,
+};
 use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
@@ -62,6 +66,8 @@ pub struct Model {
     pub mirrors: Vec<Mirror>,
     /// Choices about single artifacts.
     pub artifacts: BTreeMap<ArtifactName, ArtifactChoice>,
+    /// Package files that bundles carry, by the artifact they are in the lock.
+    pub package_files: BTreeMap<ArtifactName, PackageFile>,
     /// What the cluster's own images say of themselves.
     pub images: Images,
     /// Nodes by name, groups expanded.
@@ -114,7 +120,10 @@ impl Model {
         // A service's secrets are put in from the environment of whoever deploys it.
         let services = self.services.values().flat_map(|service| &service.secrets);
         let named = services.map(|name| SecretReference::Environment(name.clone()));
-        k3s.chain(mesh).chain(registries).chain(shares).cloned().chain(named).collect()
+        let cards = self.nodes.values().filter_map(|node| node.card.as_ref()).flat_map(|card| {
+            card.password_hash.iter().chain(card.wifi.iter().filter_map(|wifi| wifi.psk.as_ref()))
+        });
+        k3s.chain(mesh).chain(registries).chain(shares).chain(cards).cloned().chain(named).collect()
     }
 
     /// Services placed on `node`.

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use desired::identity::Identity;
 use desired::{Arch, NodeName};
 
-use super::Capability;
+use super::{Capability, Card};
 use crate::spec::{Board, MediumKind, OsFamily, PageSize, Power};
 
 /// One machine.
@@ -58,6 +58,8 @@ pub struct Node {
     pub protected_disks: BTreeSet<String>,
     /// The card or disk flashed for it, by id.
     pub flash_target: Option<String>,
+    /// What its card is made with, if it boots from one.
+    pub card: Option<Card>,
 }
 
 impl Node {
@@ -81,6 +83,14 @@ pub struct Os {
     pub selinux: bool,
 }
 
+impl Os {
+    /// Family and release, `debian-13`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.family.as_str(), self.release)
+    }
+}
+
 impl OsFamily {
     /// Whether it is a Linux distribution that can take a bundle.
     #[must_use]
@@ -100,6 +110,7 @@ impl OsFamily {
             Self::RaspberryPiOs => "raspberry-pi-os",
             Self::Ubuntu => "ubuntu",
             Self::Fedora => "fedora",
+            Self::OpenSuse => "opensuse",
             Self::Windows => "windows",
             Self::Macos => "macos",
         }

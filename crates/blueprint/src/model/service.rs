@@ -13,6 +13,8 @@ pub struct Service {
     pub name: String,
     /// What starts it.
     pub kind: ServiceKind,
+    /// Its `compose.yaml`, where the profile has one.
+    pub compose: Option<String>,
     /// One sentence on what it does.
     pub description: String,
     /// Nodes it runs on.
@@ -53,6 +55,14 @@ pub struct Service {
     pub memory_request: Option<String>,
     /// Memory it is held to.
     pub memory_limit: Option<String>,
+}
+
+impl Service {
+    /// Whether `node` is one that runs it: of several that stand by for one another the first that is preferred.
+    #[must_use]
+    pub fn runs_on(&self, node: &NodeName) -> bool {
+        self.nodes.contains(node) && self.prefers.first().is_none_or(|first| first == node)
+    }
 }
 
 /// A folder on the node, and where the container sees it.

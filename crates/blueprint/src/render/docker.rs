@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use desired::resource::{Owner, Resource, Want};
+use desired::resource::{Owner, Resource, ResourceId, Want};
 use desired::{Mode, UnitName};
 use serde_json::{Value, json};
 
@@ -99,6 +99,16 @@ fn networks(model: &Model, docker: &Resource) -> Result<Vec<Resource>, RenderErr
     Ok(model.docker.networks.iter().map(network).collect())
 }
 
+/// What must be there before containers are started: the daemon, and the networks that several projects share.
+///
+/// # Errors
+/// Never: the daemon's unit has a legal name.
+pub(super) fn ready(model: &Model) -> Result<Vec<ResourceId>, RenderError> {
+    let docker = unit("docker.service", BTreeSet::new())?;
+    let networks = networks(model, &docker)?;
+    Ok(std::iter::once(docker).chain(networks).map(|resource| resource.id).collect())
+}
+
 /// Docker of the admin user; its daemon reads a file in that user's home. The user's own manager starts it.
 fn rootless(model: &Model, node: &Node) -> Result<Vec<Resource>, RenderError> {
     let user = &model.admin_user;
@@ -153,9 +163,9 @@ fn compose(model: &Model, node: &Node, pins: &Pins) -> Result<Option<Resource>, 
     })))
 }
 
-fn unit(name: &str, restart_on: BTreeSet<desired::resource::ResourceId>) -> Result<Resource, RenderError> {
+fn unit(name: &str, restart_on: BTreeSet<ResourceId>) -> Result<Resource, RenderError> {
     let name: UnitName = name.parse().map_err(RenderError::invalid(name))?;
-    Ok(Resource::new(Want::Unit { name, enabled: true, active: true, restart_on }))
+    Ok(Resource::new(Want::Unit { name, enabled: true, active: true, waits: false, restart_on }))
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub fn model() -> Model {
         k3s: None,
         registries: BTreeMap::new(),
         mirrors: Vec::new(),
+        package_files: BTreeMap::new(),
         images: Images::default(),
         docker: crate::model::Docker {
             networks: BTreeMap::from([("lab-net".to_owned(), "172.20.0.0/16".parse().unwrap())]),
@@ -78,6 +79,7 @@ fn node(name: &str, number: u8, family: OsFamily, capabilities: &[Capability], k
         page_size: None,
         protected_disks: BTreeSet::new(),
         flash_target: None,
+        card: None,
     }
 }
 
@@ -118,6 +120,7 @@ fn service() -> Service {
     Service {
         name: "forge".to_owned(),
         kind: ServiceKind::Compose,
+        compose: None,
         description: "Git".to_owned(),
         nodes: on,
         images: BTreeMap::from([("forge".to_owned(), "example/forge:1.2.3".to_owned())]),

@@ -52,8 +52,9 @@ fn merge(node: &NodeName, wanted: Vec<Wanted>) -> Result<Vec<Wanted>, RenderErro
 /// Puts `other` into `standing` if both can be had as one.
 fn fold(standing: &mut Want, other: &Want) -> bool {
     match (standing, other) {
-        (Want::Packages { names, .. }, Want::Packages { names: more, .. }) => {
+        (Want::Packages { names, files, .. }, Want::Packages { names: more, files: further, .. }) => {
             names.extend(more.iter().cloned());
+            files.extend(further.iter().map(|(artifact, file)| (artifact.clone(), file.clone())));
             true
         }
         // Several families may need the same folder or module; they must agree on all of it.
@@ -112,6 +113,7 @@ mod tests {
         Resource::new(Want::Packages {
             manager: PackageManager::Apt,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            files: BTreeMap::new(),
         })
     }
 

@@ -24,8 +24,8 @@ const TIME_SYNC_TIMEOUT_SECS: u32 = 180;
 /// What every Linux node is given.
 ///
 /// # Errors
-/// If the time zone or a name cannot be written.
-pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resource>, RenderError> {
+/// If the time zone or a name cannot be written, or a package file is not pinned.
+pub fn resources(model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource>, RenderError> {
     if !node.os.family.is_linux() {
         return Ok(Vec::new());
     }
@@ -33,6 +33,7 @@ pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resourc
     let needs = [Need::Certificates, Need::Curl, Need::TimeSync, Need::TimeZones];
     all.extend(packages::resource(node, &needs));
     all.extend(packages::of_names(node, node.packages.clone()));
+    all.extend(packages::files(model, node, pins)?);
     all.push(timezone(&model.timezone)?);
     all.extend(
         node.kernel_modules.iter().map(|name| Resource::new(Want::KernelModule { name: name.clone() })),
@@ -133,6 +134,7 @@ fn time_sync() -> Result<[Resource; 2], RenderError> {
         enabled: true,
         // It ends when the clock is right and is not waited for again.
         active: false,
+        waits: false,
         restart_on: BTreeSet::new(),
     });
     Ok([drop_in, unit])

@@ -5,6 +5,7 @@
 //! node) and `tree` (files of the cluster); [`FAMILIES`] is the one list of them. No secret value is ever here.
 
 mod chezmoi;
+mod compose;
 mod docker;
 mod error;
 #[cfg(test)]
@@ -12,10 +13,12 @@ mod fixture;
 mod gather;
 mod host;
 mod k3s;
+mod mesh;
 mod mise;
 mod mounts;
 pub mod packages;
 mod preview;
+pub mod seed;
 pub mod template;
 #[cfg(test)]
 mod testing;
@@ -58,7 +61,9 @@ const FAMILIES: &[Family] = &[
     Family { name: "host", resources: host::resources, extras: None, tree: None },
     Family { name: "mounts", resources: mounts::resources, extras: None, tree: None },
     Family { name: "k3s", resources: k3s::resources, extras: Some(k3s::extras), tree: Some(k3s::tree) },
+    Family { name: "mesh", resources: mesh::resources, extras: None, tree: None },
     Family { name: "docker", resources: docker::resources, extras: None, tree: None },
+    Family { name: "compose", resources: compose::resources, extras: None, tree: None },
     Family { name: "chezmoi", resources: chezmoi::resources, extras: None, tree: Some(chezmoi::tree) },
     Family { name: "mise", resources: mise::resources, extras: None, tree: Some(mise::tree) },
 ];

@@ -2,11 +2,15 @@
 //!
 //! In: needs, by purpose. Out: one [`Want::Packages`] with names of the node's own distribution; several of them on a node
 //! become one. A family never writes a package's name; it adds a need and its row here. Names for Debian 13 are asked of a
-//! real apt; those of Ubuntu, Fedora and older Debians were never asked of an archive (docs/decisions/0031-package-names.md).
+//! real apt; those of Ubuntu, Fedora, openSUSE and older Debians were never asked of an archive
+//! (docs/decisions/0031-package-names.md).
 
-use desired::resource::{PackageManager, Resource, ResourceId, Want};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Node, Os, OsFamily};
+use desired::resource::{PackageFile, PackageManager, Resource, ResourceId, Want};
+
+use super::{RenderError, pin};
+use crate::model::{Model, Node, Os, OsFamily, Pins};
 
 /// Something a family needs that comes in packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +77,11 @@ impl Need {
 /// The packages that answer `need` on `os`, or nothing where the system has it already.
 #[must_use]
 pub fn names(need: Need, os: &Os) -> &'static [&'static str] {
-    if os.family.has_apt() { debian_names(need, os) } else { fedora_names(need) }
+    match os.family {
+        OsFamily::OpenSuse => opensuse_names(need),
+        family if family.has_apt() => debian_names(need, os),
+        _ => fedora_names(need),
+    }
 }
 
 /// Debian, Raspberry Pi OS (Debian's packages under Debian's releases) and Ubuntu.
@@ -130,6 +138,30 @@ const fn fedora_names(need: Need) -> &'static [&'static str] {
     }
 }
 
+/// openSUSE.
+const fn opensuse_names(need: Need) -> &'static [&'static str] {
+    match need {
+        Need::Certificates => &["ca-certificates-mozilla"],
+        Need::Curl => &["curl"],
+        Need::Docker => &["docker"],
+        Need::Buildx => &["docker-buildx"],
+        Need::Podman => &["podman"],
+        Need::CifsClient => &["cifs-utils"],
+        Need::NfsClient => &["nfs-client"],
+        Need::NfsServer => &["nfs-kernel-server"],
+        Need::SmbServer => &["samba"],
+        Need::Iscsi => &["open-iscsi"],
+        Need::Cryptsetup => &["cryptsetup"],
+        // The kernel's own package has vxlan.
+        Need::ExtraModules => &[],
+        Need::TimeSync => &["systemd-network"],
+        Need::TimeZones => &["timezone"],
+        Need::RootlessDocker => &["docker-rootless-extras", "slirp4netns"],
+        Need::Raid => &["mdadm"],
+        Need::Cockpit => &["cockpit"],
+    }
+}
+
 /// The number before the first dot of the release; 0 where there is none.
 #[must_use]
 pub fn major(os: &Os) -> u32 {
@@ -142,6 +174,7 @@ pub const fn manager(node: &Node) -> Option<PackageManager> {
     match node.os.family {
         OsFamily::Debian | OsFamily::RaspberryPiOs | OsFamily::Ubuntu => Some(PackageManager::Apt),
         OsFamily::Fedora => Some(PackageManager::Dnf),
+        OsFamily::OpenSuse => Some(PackageManager::Zypper),
         OsFamily::Windows | OsFamily::Macos => None,
     }
 }
@@ -155,9 +188,26 @@ pub fn resource(node: &Node, needs: &[Need]) -> Option<Resource> {
 
 /// The resource that installs packages by the names the node's own distribution gives them.
 #[must_use]
-pub fn of_names(node: &Node, names: std::collections::BTreeSet<String>) -> Option<Resource> {
+pub fn of_names(node: &Node, names: BTreeSet<String>) -> Option<Resource> {
     let manager = manager(node)?;
-    (!names.is_empty()).then(|| Resource::new(Want::Packages { manager, names }))
+    (!names.is_empty()).then(|| Resource::new(Want::Packages { manager, names, files: BTreeMap::new() }))
+}
+
+/// The package files that `node`'s bundle carries for it, to be folded into its one packages resource; none where there
+/// are none for its system.
+///
+/// # Errors
+/// If one is not pinned.
+pub fn files(model: &Model, node: &Node, pins: &Pins) -> Result<Option<Resource>, RenderError> {
+    let Some(manager) = manager(node) else { return Ok(None) };
+    let mut files = BTreeMap::new();
+    for artifact in model.package_files.iter().filter(|(_, file)| file.is_for(node)).map(|(name, _)| name) {
+        let pin = pin(pins, artifact.as_str(), node)?;
+        let file = PackageFile { file: pin.file.clone(), pinned: pin.pinned.clone() };
+        files.insert(artifact.clone(), file);
+    }
+    let names = BTreeSet::new();
+    Ok((!files.is_empty()).then(|| Resource::new(Want::Packages { manager, names, files })))
 }
 
 /// The id of the node's one packages resource, to come after it; none where `needs` install nothing.

@@ -28,6 +28,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("mounts/rootstock-mounts.service", include_str!("../../templates/mounts/rootstock-mounts.service")),
     ("mounts/share.automount", include_str!("../../templates/mounts/share.automount")),
     ("mounts/share.mount", include_str!("../../templates/mounts/share.mount")),
+    ("seed/first-boot.sh", include_str!("../../templates/seed/first-boot.sh")),
+    ("seed/firstrun.sh", include_str!("../../templates/seed/firstrun.sh")),
 ];
 
 /// Escaping at the hole, by the name templates use.

@@ -38,6 +38,7 @@ pub fn model() -> Model {
         registries: BTreeMap::new(),
         mirrors: Vec::new(),
         artifacts: BTreeMap::new(),
+        package_files: BTreeMap::new(),
         images: Images::default(),
         nodes: nodes.into_iter().map(|node| (node.name.clone(), node)).collect(),
         shares: BTreeMap::new(),
@@ -86,6 +87,7 @@ pub fn node(name: &str, address: &str, arch: Arch, role: K3sRole) -> Node {
         page_size: None,
         protected_disks: BTreeSet::new(),
         flash_target: None,
+        card: None,
     }
 }
 

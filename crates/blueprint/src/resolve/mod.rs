@@ -4,6 +4,7 @@
 //! and the model if none of them is an error. Merging: roles in the order they are named, each with its own roles
 //! first, then the node; lists and tables grow, a single value is the last one written.
 
+mod card;
 mod network;
 pub(crate) mod node;
 pub(crate) mod place;
@@ -38,6 +39,8 @@ pub struct Profile<'a> {
     pub cluster: &'a Source,
     /// The files of `profiles/roles/`.
     pub roles: &'a [Source],
+    /// Its `services/<name>/compose.yaml`, by that name.
+    pub compose: &'a BTreeMap<String, Source>,
 }
 
 /// What came of a profile.
@@ -81,7 +84,7 @@ fn draft(
     let selection = Selection::new(spec, &roles, &nodes, findings);
     let network = network::network(spec, &nodes, findings);
     let (shares, doubtful_shares) = share::shares(spec, &selection, &nodes, network.lan, findings);
-    let services = service::services(spec, &selection, findings);
+    let services = service::services(spec, profile.compose, &selection, findings);
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let model = Model {
         name: cluster_name(profile.folder, &spec.cluster.name, findings),
@@ -100,6 +103,7 @@ fn draft(
         registries: settings::registries(spec, findings),
         mirrors: settings::mirrors(spec),
         artifacts: settings::artifacts(spec, findings),
+        package_files: settings::package_files(spec, findings),
         images: settings::images(spec),
         nodes: nodes.iter().map(|(name, draft)| (name.clone(), draft.node.clone())).collect(),
         shares,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use desired::identity::Identity;
 use desired::{Arch, Invalid, NodeName};
 
+use super::card::{ClusterCard, card};
 use super::place::{Findings, Place, Placed};
 use super::preset::{Preset, Roles};
 use super::{range, taint};
@@ -65,24 +66,24 @@ struct Common {
 /// All nodes of `spec`.
 pub(crate) fn nodes(spec: &ClusterSpec, roles: &Roles<'_>, findings: &mut Findings) -> DraftNodes {
     let mut nodes = DraftNodes::new();
+    let cluster = ClusterCard { card: &spec.card, admin_user: &spec.cluster.admin_user.value };
     for (name, node) in &spec.nodes {
-        single(name, node, roles, &mut nodes, findings);
+        single((name, node), (roles, &cluster), &mut nodes, findings);
     }
     for (name, members) in &spec.groups {
-        group(name, members, roles, &mut nodes, findings);
+        group((name, members), (roles, &cluster), &mut nodes, findings);
     }
     nodes
 }
 
 fn single(
-    name: &At<String>,
-    spec: &NodeSpec,
-    roles: &Roles<'_>,
+    (name, spec): (&At<String>, &NodeSpec),
+    (roles, cluster): (&Roles<'_>, &ClusterCard<'_>),
     nodes: &mut DraftNodes,
     findings: &mut Findings,
 ) {
     let place = Place::of(name);
-    let common = common(place, roles.merge(0, &spec.preset(), findings), findings);
+    let common = common(place, roles.merge(0, &spec.preset(), findings), cluster, findings);
     let Some(node_name) = node_name(&name.value, place, findings) else { return };
     let mut node = common.template;
     node.name = node_name;
@@ -116,13 +117,12 @@ fn single(
 }
 
 fn group(
-    name: &At<String>,
-    spec: &GroupSpec,
-    roles: &Roles<'_>,
+    (name, spec): (&At<String>, &GroupSpec),
+    (roles, cluster): (&Roles<'_>, &ClusterCard<'_>),
     nodes: &mut DraftNodes,
     findings: &mut Findings,
 ) {
-    let common = common(Place::of(name), roles.merge(0, &spec.preset(), findings), findings);
+    let common = common(Place::of(name), roles.merge(0, &spec.preset(), findings), cluster, findings);
     let names = expand(&spec.names, findings);
     let addresses = expand(&spec.addresses, findings);
     let mesh = spec.mesh_addresses.as_ref().map(|at| expand(at, findings));
@@ -252,24 +252,14 @@ fn insert(nodes: &mut DraftNodes, draft: DraftNode, findings: &mut Findings) {
 }
 
 /// Types what a preset says; what cannot be typed is reported and left out.
-fn common(place: Place, mut preset: Preset, findings: &mut Findings) -> Common {
+fn common(place: Place, mut preset: Preset, cluster: &ClusterCard<'_>, findings: &mut Findings) -> Common {
+    preset.card.lay_under(cluster.card);
     let who = "this node";
     // What an unknown role would have brought is not missed here.
     let roles_are_known = !preset.is_doubtful;
     let told = findings.told();
     let capabilities = capabilities(&preset, findings);
-    let arch = match &preset.arch {
-        Some(arch) => arch.value.parse().unwrap_or_else(|invalid: desired::Invalid| {
-            findings.at(&shape::UNKNOWN_CHOICE, arch.place, invalid.to_string());
-            Arch::Amd64
-        }),
-        None => {
-            if roles_are_known {
-                incomplete(who, "arch", place, findings);
-            }
-            Arch::Amd64
-        }
-    };
+    let arch = arch(&preset, place, findings);
     if preset.os.is_none() && roles_are_known {
         incomplete(who, "os", place, findings);
     }
@@ -313,8 +303,26 @@ fn common(place: Place, mut preset: Preset, findings: &mut Findings) -> Common {
         page_size: preset.page_size.as_ref().map(|size| size.value),
         protected_disks: BTreeSet::new(),
         flash_target: None,
+        card: card(&preset, cluster.admin_user, findings),
     };
     Common { preset: Rc::new(preset), template }
+}
+
+/// The architecture; a placeholder where none was understood, which has been told.
+fn arch(preset: &Preset, place: Place, findings: &mut Findings) -> Arch {
+    match &preset.arch {
+        Some(arch) => arch.value.parse().unwrap_or_else(|invalid: desired::Invalid| {
+            findings.at(&shape::UNKNOWN_CHOICE, arch.place, invalid.to_string());
+            Arch::Amd64
+        }),
+        None => {
+            // What an unknown role would have brought is not missed here.
+            if !preset.is_doubtful {
+                incomplete("this node", "arch", place, findings);
+            }
+            Arch::Amd64
+        }
+    }
 }
 
 /// The system as written; a placeholder if nothing was, which has been told.

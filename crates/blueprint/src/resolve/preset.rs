@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::card::CardPreset;
 use super::place::{FileIndex, Findings, Place, Placed};
 use crate::finding::rules::node as rule;
 use crate::spec::{
@@ -27,6 +28,7 @@ pub(crate) struct Preset {
     pub(crate) board: Option<Placed<Board>>,
     pub(crate) root_medium: Option<Placed<MediumKind>>,
     pub(crate) page_size: Option<Placed<PageSize>>,
+    pub(crate) card: CardPreset,
     /// Something of the roles, capabilities or the system was not understood, and told: what is not here may be meant.
     pub(crate) is_doubtful: bool,
 }
@@ -48,17 +50,17 @@ pub(crate) struct OsPreset {
     pub(crate) selinux: bool,
 }
 
-fn placed<T: Clone>(file: FileIndex, at: &At<T>) -> Placed<T> {
+pub(super) fn placed<T: Clone>(file: FileIndex, at: &At<T>) -> Placed<T> {
     Placed::new(at.value.clone(), Place::new(file, &at.span))
 }
 
-fn take<T: Clone>(slot: &mut Option<Placed<T>>, file: FileIndex, value: Option<&At<T>>) {
+pub(super) fn take<T: Clone>(slot: &mut Option<Placed<T>>, file: FileIndex, value: Option<&At<T>>) {
     if let Some(at) = value {
         *slot = Some(placed(file, at));
     }
 }
 
-fn extend(list: &mut Vec<Placed<String>>, file: FileIndex, more: &[At<String>]) {
+pub(super) fn extend(list: &mut Vec<Placed<String>>, file: FileIndex, more: &[At<String>]) {
     for at in more {
         if !list.iter().any(|have| have.value == at.value) {
             list.push(placed(file, at));
@@ -88,6 +90,9 @@ impl Preset {
         take(&mut self.board, file, view.board);
         take(&mut self.root_medium, file, view.root_medium);
         take(&mut self.page_size, file, view.page_size);
+        if let Some(card) = view.card {
+            self.card.lay_over(file, card);
+        }
         if let Some(kubelet) = view.kubelet {
             take(&mut self.kubelet.system_reserved, file, kubelet.system_reserved.as_ref());
             take(&mut self.kubelet.kube_reserved, file, kubelet.kube_reserved.as_ref());

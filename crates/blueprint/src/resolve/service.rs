@@ -2,22 +2,43 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::place::{Findings, Place};
 use super::selection::Selection;
+use crate::escape::yaml;
 use crate::finding::rules::service as rule;
 use crate::model::{Service, Volume};
-use crate::spec::{At, ClusterSpec, Named, ServiceSpec};
+use crate::parse::Source;
+use crate::spec::{At, ClusterSpec, Named, ServiceKind, ServiceSpec};
 
 /// Services by name.
 pub(crate) fn services(
     spec: &ClusterSpec,
+    compose: &BTreeMap<String, Source>,
     selection: &Selection,
     findings: &mut Findings,
 ) -> BTreeMap<String, Service> {
-    spec.services
-        .iter()
-        .map(|(name, service)| (name.value.clone(), self::service(name, service, selection, findings)))
-        .collect()
+    let service = |(name, spec): (&At<String>, &ServiceSpec)| {
+        let mut service = service(name, spec, selection, findings);
+        let file = compose.get(&name.value).filter(|_| service.kind == ServiceKind::Compose);
+        service.compose = file.and_then(|file| compose_file(file, name, findings));
+        (name.value.clone(), service)
+    };
+    spec.services.iter().map(service).collect()
+}
+
+/// The text of a Compose file in which there is something to start.
+fn compose_file(file: &Source, name: &At<String>, findings: &mut Findings) -> Option<String> {
+    let why = match yaml::read::<Value>(&file.text) {
+        Ok(value) if value["services"].as_object().is_some_and(|services| !services.is_empty()) => {
+            return Some(file.text.to_string());
+        }
+        Ok(_) => "it names no services".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    findings.at(&rule::COMPOSE_FILE, Place::of(name), format!("`{}`: {why}", file.path));
+    None
 }
 
 fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, findings: &mut Findings) -> Service {
@@ -29,6 +50,7 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
     Service {
         name: name.value.clone(),
         kind: spec.kind.value,
+        compose: None,
         description: text(&spec.description).unwrap_or_default(),
         nodes: selection.of(&spec.nodes, findings),
         images: table(&spec.images),

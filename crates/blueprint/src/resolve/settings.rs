@@ -8,7 +8,7 @@ use super::network::{cidr, secret};
 use super::place::{Findings, Place};
 use super::share::path;
 use crate::finding::rules::{k3s as k3s_rule, version as rule};
-use crate::model::{ArtifactChoice, Docker, Images, K3s, Mirror, Registry};
+use crate::model::{ArtifactChoice, Docker, Images, K3s, Mirror, PackageFile, PackageSource, Registry};
 use crate::spec::{ClusterSpec, Flannel, Orchestrator};
 
 /// Where k3s keeps its data unless told otherwise (k3s: `--data-dir`).
@@ -109,6 +109,36 @@ pub(crate) fn artifacts(
         }
     }
     choices
+}
+
+/// Package files by the artifact they are in the lock: `package-` and the name, whose dots and plus signs an artifact's
+/// name can't have.
+pub(crate) fn package_files(
+    spec: &ClusterSpec,
+    findings: &mut Findings,
+) -> BTreeMap<ArtifactName, PackageFile> {
+    let mut files = BTreeMap::new();
+    for (name, file) in &spec.package_files {
+        let artifact = format!("package-{}", name.value.replace(['.', '+'], "-")).parse::<ArtifactName>();
+        let artifact = match artifact {
+            Ok(artifact) => artifact,
+            Err(invalid) => {
+                findings.at(&rule::ARTIFACT_NAME, Place::of(name), invalid.to_string());
+                continue;
+            }
+        };
+        let source = match (file.source.value.strip_prefix("file:"), &file.source.value) {
+            (Some(path), _) => PackageSource::Local(path.to_owned()),
+            (None, address) => PackageSource::Web(address.clone()),
+        };
+        let os = file.os.as_ref().map(|at| at.value.clone());
+        let file = PackageFile { version: file.version.value.clone(), source, os };
+        if files.insert(artifact.clone(), file).is_some() {
+            let message = format!("two package files are called `{artifact}` in the lock");
+            findings.at(&rule::ARTIFACT_NAME, Place::of(name), message);
+        }
+    }
+    files
 }
 
 /// Registries by host.

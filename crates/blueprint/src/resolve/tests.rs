@@ -44,7 +44,7 @@ const ROLE: &str =
 fn resolve_text(text: &str) -> Resolution {
     let cluster = Source::new("demo/cluster.toml", text);
     let roles = [Source::new("roles/base.toml", ROLE)];
-    resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles })
+    resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, compose: &BTreeMap::new() })
 }
 
 #[test]
@@ -77,4 +77,25 @@ fn a_thousand_nodes_are_as_easy_as_eight() {
     assert_eq!(model.nodes.len(), 1001);
     assert_eq!(model.nodes["rpi-1000"].address.to_string(), "10.20.4.231");
     assert_eq!(model.shares["media"].clients.len(), 1000);
+}
+
+#[test]
+fn a_compose_file_belongs_to_its_service_and_starts_something() {
+    let text = format!("{BASE}[services.web]\nkind = \"compose\"\nnodes = [\"pc\"]\n")
+        .replace("capabilities = [\"nfs-server\"]", "capabilities = [\"nfs-server\", \"docker\"]");
+    let resolved = |file: &str| {
+        let cluster = Source::new("demo/cluster.toml", text.as_str());
+        let roles = [Source::new("roles/base.toml", ROLE)];
+        let file = Source::new("demo/services/web/compose.yaml", file);
+        let compose = BTreeMap::from([("web".to_owned(), file)]);
+        resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, compose: &compose })
+    };
+    let good = "services:\n  web:\n    image: demo/web:1.0\n";
+    let model = resolved(good).model.expect("the base is correct");
+    assert_eq!(model.services["web"].compose.as_deref(), Some(good));
+    for bad in ["", "services: {}\n", "services:\n\tweb: x\n", "- a\n"] {
+        let found = resolved(bad).findings;
+        let codes: Vec<&str> = found.iter().map(|finding| finding.rule.code).collect();
+        assert_eq!(codes, ["RS624"], "{bad:?}: {found:?}");
+    }
 }

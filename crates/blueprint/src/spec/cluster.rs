@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, GroupSpec, Named, NodeSpec, RoleSpec, ServiceSpec, ShareSpec};
+use super::{At, CardSpec, GroupSpec, Named, NodeSpec, RoleSpec, ServiceSpec, ShareSpec};
 
 /// One cluster: a folder under `profiles/` with this `cluster.toml`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct ClusterSpec {
     /// Settings of the Docker daemon on every node that has it.
     #[serde(default)]
     pub docker: DockerSpec,
+    /// What the cards of all nodes are made with.
+    #[serde(default)]
+    pub card: CardSpec,
     /// Container registries by host (`"ghcr.io"`), for k3s, Docker and pushes alike.
     #[serde(default)]
     pub registries: Named<RegistrySpec>,
@@ -36,6 +39,10 @@ pub struct ClusterSpec {
     /// Choices about single artifacts, by name.
     #[serde(default)]
     pub artifacts: Named<ArtifactSpec>,
+    /// Package files that bundles carry, by a name of your choice, for nodes that reach no archive; a node installs of
+    /// them what its packages need.
+    #[serde(default)]
+    pub package_files: Named<PackageFileSpec>,
     /// What the cluster's own OCI images say of themselves.
     #[serde(default)]
     pub images: ImagesSpec,
@@ -233,6 +240,19 @@ pub struct ArtifactSpec {
     /// Bundles may do without it while no source can be reached to pin it.
     #[serde(default)]
     pub optional: bool,
+}
+
+/// A Debian package that bundles carry.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PackageFileSpec {
+    /// Its version, as its file name has it (`2025b-4+deb13u1`).
+    pub version: At<String>,
+    /// Where it is: `file:` and a path from this folder, or an address; `{arch}` and `{version}` are filled in.
+    pub source: At<String>,
+    /// The system it is for (`debian-13`); all with apt if left out.
+    #[serde(default)]
+    pub os: Option<At<String>>,
 }
 
 /// A download prefix and what it is tried as first.

@@ -5,6 +5,7 @@
 //! Names, addresses and versions are still text; `resolve` makes them typed and judges them.
 
 mod at;
+mod card;
 mod cluster;
 mod node;
 mod service;
@@ -13,6 +14,7 @@ mod share;
 use std::collections::BTreeMap;
 
 pub use at::At;
+pub use card::{Addressing, CardSpec, WifiSpec};
 pub use cluster::{
     ArtifactSpec, ClusterHeader, ClusterSpec, DockerSpec, Flannel, ImagesSpec, K3sSpec, MeshKind, MeshSpec,
     MirrorSpec, NetworkSpec, Orchestrator, RegistrySpec,

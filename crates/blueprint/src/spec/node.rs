@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Named};
+use super::{At, CardSpec, Named};
 
 /// Declares a struct with its own fields and those every preset shares, so that a role can say all a node can.
 macro_rules! preset {
@@ -58,6 +58,9 @@ macro_rules! preset {
             /// Kernel page size on a Raspberry Pi 5, whose default of 16 KiB many images cannot run with (FIELD K5).
             #[serde(default)]
             pub page_size: Option<At<PageSize>>,
+            /// What its card is made with.
+            #[serde(default)]
+            pub card: Option<CardSpec>,
         }
 
         impl $name {
@@ -80,6 +83,7 @@ macro_rules! preset {
                     board: self.board.as_ref(),
                     root_medium: self.root_medium.as_ref(),
                     page_size: self.page_size.as_ref(),
+                    card: self.card.as_ref(),
                 }
             }
         }
@@ -105,6 +109,7 @@ pub struct PresetView<'a> {
     pub board: Option<&'a At<Board>>,
     pub root_medium: Option<&'a At<MediumKind>>,
     pub page_size: Option<&'a At<PageSize>>,
+    pub card: Option<&'a CardSpec>,
 }
 
 preset! {
@@ -244,6 +249,9 @@ pub enum OsFamily {
     Ubuntu,
     /// Fedora.
     Fedora,
+    /// openSUSE Leap and Tumbleweed.
+    #[serde(rename = "opensuse")]
+    OpenSuse,
     /// Windows, with or without WSL2.
     Windows,
     /// macOS.

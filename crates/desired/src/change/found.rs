@@ -4,11 +4,12 @@
 //! doubt what is left to others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::{Action, Change, Difference, clean};
 use crate::artifact::{Pinned, TakenOut};
 use crate::block::whole_lines;
-use crate::observed::{Access, Answer, Block, Entry, Line, Observed};
+use crate::observed::{Access, Answer, Block, Entry, Line, MeshState, Observed, ServiceState};
 use crate::resource::{Owner, ResourceId, Want};
 use crate::types::{ByteSize, Digest, Mode};
 
@@ -232,6 +233,47 @@ impl Found {
             Answer::Unknown { why } => self.unknown(why),
             Answer::Later { why } => self.left(why),
         }
+    }
+    /// The services of a project that are not as its file says, each by name.
+    pub(super) fn services(&mut self, seen: &Answer<BTreeMap<String, ServiceState>>) {
+        let services = match seen {
+            Answer::Known(services) => services,
+            Answer::Unknown { why } => return self.unknown(why),
+            Answer::Later { why } => return self.left(why),
+        };
+        self.exists(services.values().any(|state| *state != ServiceState::Missing));
+        for (name, state) in services {
+            match state {
+                ServiceState::Up => {}
+                ServiceState::Missing => self.differ(name, None, "up"),
+                ServiceState::Outdated => self.differ(name, Some("another configuration"), "its own"),
+                ServiceState::Down(why) => self.differ(name, Some(why), "up"),
+            }
+        }
+    }
+    /// Settings of a node that is no member yet come with its joining.
+    pub(super) fn mesh(&mut self, want: &Want, seen: &Answer<MeshState>) {
+        let Want::Mesh { login_url, address, accept_dns, .. } = want else { return };
+        let state = match seen {
+            Answer::Known(state) => state,
+            Answer::Unknown { why } => return self.unknown(why),
+            Answer::Later { why } => return self.left(why),
+        };
+        self.exists(state.is_member());
+        if !state.is_member() {
+            let now = Some(state.state.as_str()).filter(|state| !state.is_empty());
+            return self.differ("member", now, &format!("with {address}"));
+        }
+        if state.login_url != *login_url {
+            let vendor = "the vendor's";
+            let (now, wanted) = (state.login_url.as_deref(), login_url.as_deref());
+            self.differ("coordinator", Some(now.unwrap_or(vendor)), wanted.unwrap_or(vendor));
+        }
+        if !state.addresses.contains(&IpAddr::V4(*address)) {
+            let now: Vec<String> = state.addresses.iter().map(ToString::to_string).collect();
+            self.differ("address", Some(&now.join(" ")), &address.to_string());
+        }
+        self.flag("accepts DNS", state.accepts_dns, *accept_dns);
     }
     /// A command stands for what its probe looks for.
     pub(super) fn run(&mut self, command: &[String], needed: &Answer<bool>) {

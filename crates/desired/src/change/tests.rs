@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::artifact::TakenOut;
-use crate::observed::{Access, Block, Line};
+use crate::observed::{Access, Block, Line, MeshState, ServiceState};
 use crate::resource::{PackageManager, SecretPart};
 use crate::types::Mode;
 
@@ -136,6 +136,7 @@ fn units() {
         name: "k3s.service".parse().unwrap(),
         enabled,
         active,
+        waits: false,
         restart_on: [].into(),
     };
     let seen =
@@ -169,7 +170,7 @@ fn the_small_kinds() {
     expect(&host, hostile, Action::Update, "name a\\u{1b}[2Jb\\u{202e} → pc");
 
     let names = ["nfs-common".to_owned(), "open-iscsi".to_owned()].into();
-    let packages = Want::Packages { manager: PackageManager::Apt, names };
+    let packages = Want::Packages { manager: PackageManager::Apt, names, files: BTreeMap::new() };
     let installed = |names: &[&str]| Observed::Packages {
         installed: Answer::Known(names.iter().map(|name| (*name).to_owned()).collect()),
     };
@@ -217,4 +218,57 @@ fn words_that_wait_for_a_restart_keep_no_plan_open() {
     ] {
         expect(&want, Observed::ManagedLine { line }, action, summary);
     }
+}
+
+#[test]
+fn a_project_is_told_by_its_services() {
+    let project = Want::Compose {
+        project: "forge".to_owned(),
+        file: "/etc/forge.yaml".parse().unwrap(),
+        environment: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        restart_on: BTreeSet::new(),
+    };
+    let seen = |states: &[(&str, ServiceState)]| Observed::Compose {
+        services: Answer::Known(
+            states.iter().map(|(name, state)| ((*name).to_owned(), state.clone())).collect(),
+        ),
+    };
+    let (up, down) = (ServiceState::Up, ServiceState::Down("exited (3)".to_owned()));
+    expect(&project, seen(&[("db", up.clone()), ("web", up.clone())]), Action::None, "");
+    expect(&project, seen(&[("db", ServiceState::Missing)]), Action::Create, "db up");
+    let both = seen(&[("db", down), ("web", ServiceState::Outdated), ("x", up)]);
+    expect(&project, both, Action::Update, "db exited (3) → up, web another configuration → its own");
+    let unknown = Observed::Compose { services: Answer::unknown("docker is not here yet") };
+    expect(&project, unknown, Action::Unknown, "docker is not here yet");
+}
+
+#[test]
+fn a_member_has_the_address_the_coordinator_and_the_names_of_the_spec() {
+    let mesh = Want::Mesh {
+        login_url: Some("https://mesh.example".to_owned()),
+        name: "pc".parse().unwrap(),
+        address: "100.64.0.2".parse().unwrap(),
+        accept_dns: false,
+        key: None,
+    };
+    let member = MeshState {
+        state: "Running".to_owned(),
+        addresses: ["100.64.0.2".parse().unwrap(), "fd7a::2".parse().unwrap()].into(),
+        login_url: Some("https://mesh.example".to_owned()),
+        accepts_dns: false,
+    };
+    let seen = |state: MeshState| Observed::Mesh { state: Answer::Known(state) };
+    expect(&mesh, seen(member.clone()), Action::None, "");
+    let out = MeshState { state: "NeedsLogin".to_owned(), ..MeshState::default() };
+    expect(&mesh, seen(out), Action::Create, "member NeedsLogin → with 100.64.0.2");
+    expect(&mesh, seen(MeshState::default()), Action::Create, "member with 100.64.0.2");
+    let wrong = MeshState {
+        addresses: ["100.64.0.9".parse().unwrap()].into(),
+        login_url: None,
+        accepts_dns: true,
+        ..member
+    };
+    let told = "coordinator the vendor's → https://mesh.example, address 100.64.0.9 → 100.64.0.2, accepts DNS yes → no";
+    expect(&mesh, seen(wrong), Action::Update, told);
 }

@@ -78,6 +78,19 @@ fn a_consequence_does_not_hide_the_cause() {
 }
 
 #[test]
+fn a_server_that_waits_for_itself_is_still_starting() {
+    let waits = |port: u16| {
+        format!(
+            "level=info msg=\"Waiting to retrieve kube-proxy configuration; server is not ready: failed to retrieve \
+             configuration from server: Get \\\"https://127.0.0.1:{port}/v1-k3s/config\\\": context deadline exceeded :6443\""
+        )
+    };
+    assert_eq!(diagnose([waits(6443).as_str()]), None);
+    // An agent's own balancer stands for the server.
+    assert_eq!(diagnose([waits(6444).as_str()]).unwrap().reason, "the server does not answer");
+}
+
+#[test]
 fn what_k3s_says_cannot_move_the_cursor() {
     let found = diagnose(["\u{1b}[2Jfailed to find memory cgroup (v2)"]).unwrap();
     assert!(!found.line.contains('\u{1b}'), "{}", found.line);

@@ -183,11 +183,20 @@ impl BundleManifest {
         None
     }
 
-    /// Why `want` could not be had from this bundle: an artifact that is neither in it nor deferred, or with other
-    /// bytes. None for every other kind.
+    /// Why `want` could not be had from this bundle: an artifact or package file that is neither in it nor deferred, or
+    /// with other bytes. None for every other kind.
     #[must_use]
     pub fn lacks(&self, want: &Want) -> Option<String> {
-        let Want::Artifact { artifact, file, pinned, .. } = want else { return None };
+        match want {
+            Want::Artifact { artifact, file, pinned, .. } => self.lacks_file(artifact, file, pinned),
+            Want::Packages { files, .. } => {
+                files.iter().find_map(|(artifact, one)| self.lacks_file(artifact, &one.file, &one.pinned))
+            }
+            _ => None,
+        }
+    }
+
+    fn lacks_file(&self, artifact: &ArtifactName, file: &str, pinned: &Pinned) -> Option<String> {
         let Ok(path) = BundlePath::artifact(artifact, file) else {
             return Some(format!("artifact {artifact} has no usable file name"));
         };

@@ -10,7 +10,7 @@ mod k3s;
 mod machine;
 pub mod needs;
 mod network;
-mod skew;
+pub mod skew;
 pub mod token;
 
 use serde::Serialize;

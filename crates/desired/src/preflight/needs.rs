@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Resource, SecretPart, Want};
-use crate::types::{AbsPath, Arch, NodeName};
+use crate::resource::{PACKAGE_FILES, PackageFile, Resource, SecretPart, Want};
+use crate::types::{AbsPath, Arch, ArtifactName, NodeName};
 
 /// Where k3s reads its settings.
 pub const CONFIG: &str = "/etc/rancher/k3s/config.yaml";
@@ -104,8 +104,9 @@ impl Needs {
                     needs.hostname = Some(name.clone());
                     None
                 }
-                Want::Packages { names, .. } => {
+                Want::Packages { names, files, .. } => {
                     needs.packages.extend(names.iter().cloned());
+                    needs.writes.extend(package_files(files));
                     None
                 }
                 _ => None,
@@ -115,6 +116,13 @@ impl Needs {
         needs.k3s = k3s(resources);
         needs
     }
+}
+
+/// Package files are laid down on the node before its package manager reads them.
+fn package_files(files: &BTreeMap<ArtifactName, PackageFile>) -> Option<Write> {
+    let size = files.values().filter_map(|file| file.pinned.size()).map(|size| size.0).sum();
+    let path = PACKAGE_FILES.parse().ok()?;
+    (!files.is_empty()).then_some(Write { path, size })
 }
 
 fn k3s(resources: &[Resource]) -> Option<K3sNeeds> {

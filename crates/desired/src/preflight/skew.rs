@@ -25,20 +25,32 @@ pub(super) fn version(k3s: &K3sNeeds, facts: &Facts) -> Result<Verdict, Verdict>
         return Ok(Verdict::ok(CHECK, FIELD, present));
     }
     let evidence = format!("{present} is here, {wanted} in the bundle");
+    let verdict = match forbidden(present, wanted) {
+        Some((why, fix)) => Verdict::refuse(CHECK, FIELD, evidence).because(why, fix),
+        None => Verdict::ok(CHECK, FIELD, evidence),
+    };
+    Ok(verdict)
+}
+
+/// Why a k3s of version `present` must not become one of `wanted`, and what to do instead (FIELD K25); versions that
+/// can't be compared forbid nothing.
+#[must_use]
+pub fn forbidden(present: &str, wanted: &str) -> Option<(&'static str, String)> {
+    let (from, to) = parse(present).zip(parse(wanted))?;
     if to < from {
-        return Ok(Verdict::refuse(CHECK, FIELD, evidence).because(
+        return Some((
             "an older k3s can't read the cluster's data as a newer one wrote it",
             format!("write {present} or later in the profile, or make the node anew"),
         ));
     }
     if to.0 > from.0 || to.1 > from.1 + 1 {
         let (major, minor) = (from.0, from.1 + 1);
-        return Ok(Verdict::refuse(CHECK, FIELD, evidence).because(
+        return Some((
             "Kubernetes is taken over one minor version at a time, servers first",
             format!("go first to the newest v{major}.{minor}, on every node"),
         ));
     }
-    Ok(Verdict::ok(CHECK, FIELD, evidence))
+    None
 }
 
 fn parse(text: &str) -> Option<Version> {

@@ -17,6 +17,9 @@ use super::found::{FileFault, Found};
 /// More than this many entries are no bundle; as for archives.
 const ENTRIES: usize = 200_000;
 
+/// What `mkfs.ext4` makes at the top of every file system, for root alone; nothing of a bundle is read from it.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// The folder that holds the manifest: `place`, or its one folder as it lies in the archive.
 pub(super) fn locate(place: &Path) -> Result<PathBuf, BundleError> {
     [place.to_owned(), place.join(FOLDER)]
@@ -38,6 +41,9 @@ pub(super) fn walk(root: &Path, found: &mut Found) -> Result<(), BundleError> {
                 return Err(BundleError::refused(&path, format!("there are more than {ENTRIES} entries")));
             }
             let kind = entry.file_type().map_err(BundleError::unreadable(&entry.path()))?;
+            if kind.is_dir() && path == LOST_AND_FOUND {
+                continue;
+            }
             if kind.is_dir() {
                 found.folder(&path)?;
                 waiting.push((entry.path(), path));

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "net")]
 mod assemble;
+pub(crate) mod at_hand;
 mod folder;
 mod found;
 mod take;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "net")]
 pub use assemble::{Contents, Included, Written, write};
+pub use at_hand::AtHand;
 use desired::manifest::{BundleManifest, Fault, ManifestError};
 use desired::order::OrderError;
 use desired::resource::Resource;

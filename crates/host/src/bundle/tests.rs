@@ -179,6 +179,22 @@ fn a_changed_folder_is_refused_with_the_file_named() {
     }
 }
 
+#[test]
+fn what_the_file_system_of_a_stick_has_at_its_top_is_no_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = unpacked(folder.path());
+    let own = root.join("lost+found");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("#12"), "found by fsck").unwrap();
+    verify(&root, None).unwrap();
+    // Only there, and only as a folder.
+    std::fs::rename(&own, root.join("nodes/lost+found")).unwrap();
+    assert!(refusal(&root).contains("nodes/lost+found"), "{}", refusal(&root));
+    std::fs::remove_dir_all(root.join("nodes/lost+found")).unwrap();
+    std::fs::write(&own, "a file").unwrap();
+    assert!(refusal(&root).contains("lost+found"), "{}", refusal(&root));
+}
+
 fn chmod(path: &Path, bits: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).unwrap();
 }

@@ -45,6 +45,8 @@ enum Trouble {
     Again {
         why: String,
         wait: Option<Duration>,
+        /// The server said nothing for as long as silence is borne.
+        is_silence: bool,
     },
     Final(Failed),
 }
@@ -65,7 +67,7 @@ pub(super) fn download(
     let mut job = Job { fetcher, label, url, expect, task: None };
     let (mut tries, mut restarted) = (0, false);
     loop {
-        let resumed = part.length > 0;
+        let (resumed, length) = (part.length > 0, part.length);
         let outcome = job.attempt(&mut part);
         let why = match outcome {
             Ok(()) => match part.check(expect) {
@@ -86,7 +88,10 @@ pub(super) fn download(
                     return Err(SourceFailure::new(url, FailureKind::Wrong, why).into());
                 }
             },
-            Err(Trouble::Again { why, wait }) if tries < fetcher.options.retries => {
+            // Silence costs half a minute each time: whoever gave nothing more when asked again is not asked a third time.
+            Err(Trouble::Again { why, wait, is_silence })
+                if tries < fetcher.options.retries && !(is_silence && tries > 0 && part.length <= length) =>
+            {
                 tries += 1;
                 let backoff = fetcher.options.backoff * 2_u32.pow(tries - 1);
                 std::thread::sleep(wait.unwrap_or(backoff).min(LONGEST_WAIT));
@@ -138,7 +143,10 @@ impl Job<'_> {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    return Err(again(format!("{} {}", broke(&error), progress(part.length, total))));
+                    let is_silence = is_silence(&error);
+                    let what = if is_silence { "stalled" } else { "was cut off" };
+                    let why = format!("{what} {}", progress(part.length, total));
+                    return Err(Trouble::Again { why, wait: None, is_silence });
                 }
             };
             if self.expect.size.is_some_and(|size| part.length + count as u64 > size) {
@@ -200,7 +208,8 @@ impl Job<'_> {
                 let wait =
                     answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 let why = format!("answered {status}");
-                return Err(Trouble::Again { why, wait: wait.map(Duration::from_secs) });
+                let wait = wait.map(Duration::from_secs);
+                return Err(Trouble::Again { why, wait, is_silence: false });
             }
             _ => {
                 let why = format!("answered {status}");
@@ -232,15 +241,13 @@ impl Job<'_> {
 }
 
 fn again(why: impl Into<String>) -> Trouble {
-    Trouble::Again { why: why.into(), wait: None }
+    Trouble::Again { why: why.into(), wait: None, is_silence: false }
 }
 
-/// What a read error means to a person: the client reports its silence limit as a time-out inside of it.
-fn broke(error: &std::io::Error) -> &'static str {
+/// Whether a read ended since nothing came: the client reports its silence limit as a time-out inside of the error.
+fn is_silence(error: &std::io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
-    let silent =
-        error.kind() == std::io::ErrorKind::TimedOut || inner.is_some_and(reqwest::Error::is_timeout);
-    if silent { "stalled" } else { "was cut off" }
+    error.kind() == std::io::ErrorKind::TimedOut || inner.is_some_and(reqwest::Error::is_timeout)
 }
 
 fn progress(length: u64, total: Option<u64>) -> String {

@@ -16,6 +16,8 @@ pub(super) enum Behaviour {
     NoRanges(Vec<u8>),
     /// Headers for the whole, then only the first so many bytes.
     Cut(Vec<u8>, usize),
+    /// Once headers for the whole and only the first so many bytes, then the file.
+    CutOnce(Vec<u8>, usize),
     /// Headers and half the file, then silence beyond the patience of any client here.
     Stall(Vec<u8>),
     /// A status and nothing else.
@@ -91,11 +93,12 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let mut state = state.lock().expect("no answer panics");
     state.requests.push(format!("GET {path} {range}").trim_end().to_owned());
     let behaviour = state.paths.get(&path).cloned().unwrap_or(Behaviour::Status("404 Not Found"));
-    if let Behaviour::Busy(status, count, file) = &behaviour {
-        let next = match count {
-            1 => Behaviour::Honest(file.clone()),
-            _ => Behaviour::Busy(status, count - 1, file.clone()),
-        };
+    let next = match &behaviour {
+        Behaviour::Busy(_, 1, file) | Behaviour::CutOnce(file, _) => Some(Behaviour::Honest(file.clone())),
+        Behaviour::Busy(status, count, file) => Some(Behaviour::Busy(status, count - 1, file.clone())),
+        _ => None,
+    };
+    if let Some(next) = next {
         state.paths.insert(path, next);
     }
     drop(state);
@@ -112,7 +115,7 @@ fn respond(mut stream: &TcpStream, request: Request) -> std::io::Result<()> {
             }
         }
         Behaviour::NoRanges(file) => whole(stream, &file, file.len()),
-        Behaviour::Cut(file, sent) => whole(stream, &file, sent),
+        Behaviour::Cut(file, sent) | Behaviour::CutOnce(file, sent) => whole(stream, &file, sent),
         Behaviour::Stall(file) => {
             whole(stream, &file, file.len() / 2)?;
             stream.flush()?;

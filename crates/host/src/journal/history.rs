@@ -38,12 +38,15 @@ impl Story {
     pub fn is_open(&self) -> bool {
         self.done.is_none_or(|done| done < self.begun)
     }
-    /// Whether a file with this digest is of our making.
+    /// Whether a file with this digest is of our making; while a change is open whose content nobody knew beforehand, any
+    /// file may be.
     #[must_use]
     pub fn made(&self, digest: &Digest) -> bool {
-        self.afters.iter().any(
-            |after| matches!(&after.state, Some(State::File { digest: Some(made), .. }) if made == digest),
-        )
+        self.afters.iter().any(|after| match &after.state {
+            Some(State::File { digest: Some(made), .. }) => made == digest,
+            Some(State::File { digest: None, .. }) => self.is_open(),
+            _ => false,
+        })
     }
 }
 
@@ -211,6 +214,7 @@ impl History {
 mod tests {
     use super::super::record::PlaceBefore;
     use super::*;
+    use crate::root::Ownership;
 
     fn record(sequence: u64, id: &str, step: Step) -> Record {
         let run = Run { id: "1-1".to_owned(), tool: "0".to_owned(), bundle: None };
@@ -249,6 +253,25 @@ mod tests {
         assert_eq!(story.folders.iter().map(AbsPath::as_str).collect::<Vec<_>>(), ["/a", "/a/b"]);
         assert!(!story.is_open());
         assert_eq!(history.next, 6);
+    }
+
+    #[test]
+    fn what_nobody_knew_beforehand_is_ours_until_it_is_done() {
+        let file =
+            |digest| State::File { ownership: Ownership::private(0o600), size: 0, digest, saved: None };
+        let Step::Begin { before, .. } = begin("/a", State::Absent, &[]) else { panic!() };
+        let intended = Some(After { state: Some(file(None)), ..After::default() });
+        let begun = record(1, "file:/a", Step::Begin { before, intended });
+        let (made, other) = (Digest::sha256_of(b"made"), Digest::sha256_of(b"other"));
+        let after = After { state: Some(file(Some(made.clone()))), ..After::default() };
+        let done = record(2, "file:/a", Step::Done { after });
+        let of = |records: &[Record]| {
+            let history = History::parse(&text(records)).unwrap();
+            let story = history.backwards()[0].1;
+            (story.made(&made), story.made(&other))
+        };
+        assert_eq!(of(std::slice::from_ref(&begun)), (true, true));
+        assert_eq!(of(&[begun, done]), (true, false));
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl RunLock {
                         std::thread::sleep(GLANCE);
                         continue;
                     }
-                    None => return Err(JournalError::Held(holder(&mut file))),
+                    None => return Err(JournalError::Held(holder(&mut file).unwrap_or_else(starting))),
                 },
                 Err(error) => return Err(failed("lock")(error.into())),
             }
@@ -121,18 +121,27 @@ impl Drop for RunLock {
 
 /// Whoever signed, as long as it lives; else what it left behind; none if nobody has it any more.
 fn held(file: &mut File) -> Option<JournalError> {
-    let holder = holder(file);
-    let holders = processes::holding(file);
-    if holders.is_empty() {
-        return None;
+    let mut glances = 0..PATIENCE;
+    loop {
+        let holder = holder(file);
+        let holders = processes::holding(file);
+        if holders.is_empty() {
+            return None;
+        }
+        let lives = holder.as_ref().is_some_and(|holder| holders.iter().any(|(pid, _)| *pid == holder.pid));
+        // Who has just begun has not signed: the file is empty for a moment, or names who had it before.
+        if !lives && glances.next().is_some() {
+            std::thread::sleep(GLANCE);
+            continue;
+        }
+        return Some(match holder {
+            Some(_) if !lives => {
+                let orphans = holders.into_iter().map(|(pid, name)| Orphan { pid, name });
+                JournalError::Orphans(orphans.collect())
+            }
+            holder => JournalError::Held(holder.unwrap_or_else(starting)),
+        });
     }
-    let is_signed_by_the_dead = holder.pid != 0 && holders.iter().all(|(pid, _)| *pid != holder.pid);
-    Some(if is_signed_by_the_dead {
-        let orphans = holders.into_iter().map(|(pid, name)| Orphan { pid, name });
-        JournalError::Orphans(orphans.collect())
-    } else {
-        JournalError::Held(holder)
-    })
 }
 
 /// The state folder and what is missing above it; gives the latter.
@@ -155,10 +164,96 @@ fn sign(file: &mut File, holder: &Holder) -> std::io::Result<()> {
     file.write_all(serde_json::to_string(holder)?.as_bytes())
 }
 
-fn holder(file: &mut File) -> Holder {
+/// Who signed; none while the file is empty or half-written.
+fn holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    let known = read.ok().and_then(|_| serde_json::from_str(&text).ok());
-    // It has the lock and has not signed yet.
-    known.unwrap_or(Holder { pid: 0, verb: "(starting)".to_owned(), since: now() })
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// It has the lock and can't sign, as on a full disk.
+fn starting() -> Holder {
+    Holder { pid: 0, verb: "(starting)".to_owned(), since: now() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Invocation;
+
+    /// A lock of this very process, which nobody is seen to hold.
+    fn unseen(folder: &std::path::Path) -> (Root, File) {
+        let root = Root::open(folder).unwrap();
+        drop(RunLock::take(&root, "join").unwrap());
+        let file = root.place(&path("lock")).unwrap().append().unwrap();
+        flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        (root, file)
+    }
+
+    #[test]
+    fn a_lock_of_someone_unseen_is_tried_again_and_taken_once_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, file) = unseen(folder.path());
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(GLANCE * 4);
+            flock(&file, FlockOperation::Unlock).unwrap();
+        });
+        RunLock::take(&root, "leave").unwrap();
+        other.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_of_someone_unseen_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, _file) = unseen(folder.path());
+        let Err(JournalError::Held(holder)) = RunLock::take(&root, "leave") else { panic!("it was taken") };
+        assert_eq!((holder.verb.as_str(), holder.pid), ("join", std::process::id()));
+    }
+
+    /// Another process has the lock and is about to sign; meanwhile the file holds `before`.
+    fn told_while_signing(before: &str) -> (Holder, Holder) {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, mut file) = unseen(folder.path());
+        let (hold, note) = (folder.path().join("hold"), folder.path().join("note"));
+        std::fs::write(&hold, "").unwrap();
+        let script = r#"echo $$ >"$0"; while [ -e "$1" ]; do sleep 0.02; done"#;
+        let own = std::sync::Arc::new(file.try_clone().unwrap());
+        let call = Invocation::new("sh").args(["-c", script]).arg(&note).arg(&hold).stdin_file(own);
+        let run = std::thread::spawn(move || call.run());
+        let pid = loop {
+            let text = std::fs::read_to_string(&note).unwrap_or_default();
+            if text.ends_with('\n') {
+                break text.trim().parse().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let signed = Holder { pid, verb: "join".to_owned(), since: now() };
+        file.set_len(0).unwrap();
+        file.write_all(before.as_bytes()).unwrap();
+        let signing = signed.clone();
+        let signing = std::thread::spawn(move || {
+            std::thread::sleep(GLANCE * 3);
+            sign(&mut file, &signing).unwrap();
+        });
+        let told = RunLock::take(&root, "leave");
+        signing.join().unwrap();
+        std::fs::remove_file(&hold).unwrap();
+        run.join().unwrap().unwrap();
+        let Err(JournalError::Held(told)) = told else { panic!("{told:?}") };
+        (told, signed)
+    }
+
+    #[test]
+    fn one_that_has_not_signed_yet_is_looked_at_again() {
+        let (told, signed) = told_while_signing("");
+        assert_eq!(told, signed);
+    }
+
+    #[test]
+    fn one_that_has_not_signed_yet_is_nobodys_left_over() {
+        // No process has this number.
+        let before = Holder { pid: u32::MAX, verb: "join".to_owned(), since: 0 };
+        let (told, signed) = told_while_signing(&serde_json::to_string(&before).unwrap());
+        assert_eq!(told, signed);
+    }
 }

@@ -64,6 +64,21 @@ pub struct Journal<'a> {
     _lock: RunLock,
 }
 
+/// Removes what lies at `own`, a folder with everything in it; links are not followed.
+pub(crate) fn remove_all(root: &Root, own: &AbsPath) -> io::Result<()> {
+    let place = root.place(own)?;
+    match place.stat()? {
+        None => Ok(()),
+        Some(stat) if is_folder(&stat) => {
+            for inner in root.list(own.as_str()) {
+                remove_all(root, &own.join(&inner).map_err(io::Error::other)?)?;
+            }
+            place.remove_folder().map(drop)
+        }
+        Some(_) => place.remove(),
+    }
+}
+
 impl<'a> Journal<'a> {
     /// Takes the lock for `verb` and opens the journal, which is made if there is none; an incomplete last line is cut.
     ///
@@ -164,13 +179,7 @@ impl<'a> Journal<'a> {
             let late = [JOURNAL, "lock"];
             let names = self.root.list(FOLDER).into_iter().filter(|name| !late.contains(&name.as_str()));
             for name in names.collect::<Vec<_>>().iter().map(String::as_str).chain(late) {
-                let own = path(name);
-                for inner in self.root.list(own.as_str()) {
-                    self.root.place(&own.join(&inner).map_err(io::Error::other)?)?.remove()?;
-                }
-                let place = self.root.place(&own)?;
-                let is_folder = place.stat()?.is_some_and(|stat| is_folder(&stat));
-                if is_folder { place.remove_folder().map(drop)? } else { place.remove()? }
+                remove_all(self.root, &path(name))?;
             }
             for folder in std::iter::once(&state).chain(folders.iter().rev()) {
                 self.root.place(folder)?.remove_folder()?;

@@ -4,6 +4,8 @@
 //! version of this program too. Content never stands here, only digests and the numbers of saved copies; of files
 //! with secrets in them not even a digest that could be guessed.
 
+use std::collections::BTreeSet;
+
 use desired::resource::{PackageManager, ResourceId};
 use desired::{AbsPath, Digest, UnitName};
 use serde::{Deserialize, Serialize};
@@ -190,6 +192,18 @@ pub enum More {
         user: String,
         /// Those that were not there before, as `name@version`.
         tools: Vec<String>,
+    },
+    /// A Compose project.
+    Project {
+        /// Its name.
+        project: String,
+        /// Its services that had containers before.
+        services: BTreeSet<String>,
+    },
+    /// Membership of a mesh.
+    Mesh {
+        /// It was a member.
+        member: bool,
     },
     /// A command, which nobody can undo.
     Run {

@@ -18,18 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The groups the kubelet makes at the top of each tree, for either driver.
 const GROUPS: [&str; 2] = ["kubepods", "kubepods.slice"];
 
-/// Kills the shims of k3s with everything below them and waits until they are gone.
+/// Kills the shims of k3s with everything below them and waits until all of it is gone.
 pub(super) fn end_containers() {
-    let deadline = Instant::now() + PATIENCE;
+    let (deadline, mut killed) = (Instant::now() + PATIENCE, Vec::new());
     loop {
-        let shims: Vec<Pid> = processes::all().into_iter().filter(|pid| is_shim(*pid)).collect();
-        if shims.is_empty() || Instant::now() >= deadline {
+        let all = processes::all();
+        let shims: Vec<Pid> = all.iter().copied().filter(|pid| is_shim(*pid)).collect();
+        // A control group can't be removed while what was killed in it is still dying.
+        killed.retain(|pid| all.contains(pid));
+        if (shims.is_empty() && killed.is_empty()) || Instant::now() >= deadline {
             return;
         }
         for shim in shims {
             // The containers first: a shim that is gone leaves them to process 1.
             for pid in processes::below(shim).into_iter().chain([shim]) {
                 let _ = kill_process(pid, Signal::KILL);
+                killed.push(pid);
             }
         }
         std::thread::sleep(Duration::from_millis(100));

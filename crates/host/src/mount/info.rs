@@ -31,7 +31,7 @@ fn parse(line: &str) -> Option<(String, String)> {
 }
 
 /// `\040` and friends: blank, tab, newline and backslash are written as three octal digits.
-fn unescape(field: &str) -> String {
+pub(crate) fn unescape(field: &str) -> String {
     let (mut bytes, mut left) = (Vec::with_capacity(field.len()), field.as_bytes());
     while let Some((first, rest)) = left.split_first() {
         let digits = rest.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());

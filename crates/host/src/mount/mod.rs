@@ -11,7 +11,7 @@ use desired::AbsPath;
 
 use crate::root::Root;
 
-mod info;
+pub(crate) mod info;
 
 /// What to wait for.
 #[derive(Debug)]

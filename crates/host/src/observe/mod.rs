@@ -6,12 +6,14 @@
 
 pub(crate) mod artifact;
 mod block;
+pub(crate) mod compose;
 mod entry;
 pub(crate) mod home;
 mod hostname;
 mod identity;
 mod kernel_module;
 mod line;
+pub(crate) mod mesh;
 pub(crate) mod packages;
 pub(crate) mod run;
 pub(crate) mod secret_file;
@@ -29,28 +31,35 @@ pub use identity::traces;
 pub(crate) use kernel_module::is_at_boot as is_module_at_boot;
 pub(crate) use line::awaited;
 
+use crate::bundle::AtHand;
 use crate::journal::History;
 use crate::root::{Accounts, Root};
 
 /// Why the running kernel and systemd aren't asked.
 const NOT_LIVE: &str = "it takes effect when the node starts";
 
-/// Looks at every resource.
+/// Looks at every resource; files of a bundle that are `at_hand` are compared with.
 #[must_use]
-pub fn all(root: &Root, resources: &[Resource], history: &History) -> BTreeMap<ResourceId, Observed> {
-    each(root, resources, history, &awaited(root, resources))
+pub fn all(
+    root: &Root,
+    resources: &[Resource],
+    history: &History,
+    at_hand: &AtHand,
+) -> BTreeMap<ResourceId, Observed> {
+    each(root, resources, (history, at_hand), &awaited(root, resources))
 }
 
 /// The same; `awaited` is what waits for the machine's next start.
 fn each(
     root: &Root,
     resources: &[Resource],
-    history: &History,
+    (history, at_hand): (&History, &AtHand),
     awaited: &BTreeSet<ResourceId>,
 ) -> BTreeMap<ResourceId, Observed> {
     let mut observer = Observer {
         root,
         history,
+        at_hand,
         accounts: Accounts::read(root),
         units: unit::Running::ask(root, resources),
         awaited: awaited.clone(),
@@ -70,7 +79,7 @@ pub(crate) fn one(
     history: &History,
     awaited: &BTreeSet<ResourceId>,
 ) -> Option<Observed> {
-    each(root, std::slice::from_ref(resource), history, awaited).remove(&resource.id)
+    each(root, std::slice::from_ref(resource), (history, &AtHand::default()), awaited).remove(&resource.id)
 }
 
 /// Whether the file `path` is read when the machine starts and never again.
@@ -96,6 +105,7 @@ const fn file_of(resource: &Resource) -> Option<&AbsPath> {
 struct Observer<'a> {
     root: &'a Root,
     history: &'a History,
+    at_hand: &'a AtHand,
     accounts: Accounts,
     units: unit::Running,
     awaited: BTreeSet<ResourceId>,
@@ -110,7 +120,7 @@ impl Observer<'_> {
         let root = self.root;
         match &resource.want {
             Want::Hostname { .. } => hostname::observe(root),
-            Want::Packages { manager, names } => {
+            Want::Packages { manager, names, .. } => {
                 let dpkg = self.dpkg.get_or_insert_with(|| packages::Dpkg::read(root));
                 Observed::Packages { installed: packages::installed(root, dpkg, *manager, names) }
             }
@@ -131,7 +141,8 @@ impl Observer<'_> {
             }
             Want::Artifact { path, artifact, pinned, .. } => {
                 let size = pinned.size().map(|size| size.0);
-                let entry = entry::see(root, &self.accounts, path, size);
+                let wanted = pinned.file_digest().map(|digest| (digest, self.at_hand));
+                let entry = entry::see_wanted(root, &self.accounts, path, size, wanted);
                 Observed::Artifact { entry, taken_out: artifact::note(root, artifact, pinned) }
             }
             Want::SecretFile { path, parts, .. } => {
@@ -148,9 +159,9 @@ impl Observer<'_> {
             Want::ManagedLine { path, words, unless } => {
                 Observed::ManagedLine { line: line::observe(root, path, words, *unless) }
             }
-            Want::Unit { name, .. } => {
+            Want::Unit { name, waits, .. } => {
                 let outdated = self.history.outdated(resource);
-                let seen = self.units.observe(root, name, &self.coming, outdated);
+                let seen = self.units.observe(root, (name, *waits), &self.coming, outdated);
                 match resource.after.intersection(&self.awaited).next() {
                     Some(line) => unit::waiting(seen, line),
                     None => seen,
@@ -158,6 +169,8 @@ impl Observer<'_> {
             }
             Want::Chezmoi { user, source } => home::of_chezmoi(root, user, source),
             Want::Mise { user, tools } => home::of_mise(root, user, tools),
+            Want::Compose { .. } => compose::observe(root, &resource.want),
+            Want::Mesh { .. } => mesh::observe(root),
             Want::NodeMetadata { .. } => Observed::Elsewhere { why: Observed::NODE_METADATA.to_owned() },
             Want::Run { unless, .. } => run::observe(root, unless),
         }

@@ -34,11 +34,11 @@ pub(super) fn installed(
     let installed = match (manager, &dpkg.0) {
         (PackageManager::Apt, Answer::Known(all)) => names.intersection(all).cloned().collect(),
         (PackageManager::Apt, unknown) => return unknown.clone(),
-        (PackageManager::Dnf, _) if root.is_live() => match rpm(names) {
+        (PackageManager::Dnf | PackageManager::Zypper, _) if root.is_live() => match rpm(names) {
             Ok(installed) => installed,
             Err(why) => return Answer::unknown(why),
         },
-        (PackageManager::Dnf, _) => BTreeSet::new(),
+        (PackageManager::Dnf | PackageManager::Zypper, _) => BTreeSet::new(),
     };
     let missing: Vec<&str> = names.difference(&installed).map(String::as_str).collect();
     if missing.is_empty() || root.is_live() {
@@ -55,7 +55,7 @@ pub(crate) fn every(root: &Root, manager: PackageManager) -> Result<BTreeSet<Str
             Answer::Known(names) => Ok(names.into_iter().filter(|name| !name.contains(':')).collect()),
             Answer::Unknown { why } | Answer::Later { why } => Err(why),
         },
-        PackageManager::Dnf => {
+        PackageManager::Dnf | PackageManager::Zypper => {
             let call = Invocation::new("rpm").args(["--query", "--all", "--queryformat", "%{NAME}\n"]);
             let output = call.run().map_err(|error| error.to_string())?;
             Ok(output.text().lines().map(str::to_owned).collect())
@@ -64,7 +64,7 @@ pub(crate) fn every(root: &Root, manager: PackageManager) -> Result<BTreeSet<Str
 }
 
 /// rpm(8): one line a package, in words where it is not installed; the status counts those.
-fn rpm(names: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+pub(crate) fn rpm(names: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
     let call = Invocation::new("rpm").args(["--query", "--queryformat", "%{NAME}\n", "--"]).args(names);
     let output = call.accept((0..=255).collect::<Vec<i32>>()).run().map_err(|error| error.to_string())?;
     let text = output.text();

@@ -30,9 +30,13 @@ fn path(text: &str) -> AbsPath {
     text.parse().unwrap()
 }
 
+fn packages(manager: PackageManager, name: &str) -> Want {
+    Want::Packages { manager, names: [name.to_owned()].into(), files: BTreeMap::new() }
+}
+
 fn plan(root: &Path, wants: impl IntoIterator<Item = Want>) -> String {
     let resources: Vec<Resource> = wants.into_iter().map(Resource::new).collect();
-    let seen = all(&Root::open(root).unwrap(), &resources, &History::default());
+    let seen = all(&Root::open(root).unwrap(), &resources, &History::default(), &AtHand::default());
     Plan::make(&resources, &seen).unwrap().to_text()
 }
 
@@ -43,8 +47,8 @@ fn an_empty_root_needs_everything() {
         folder.path(),
         [
             Want::Hostname { name: "rpi-01".parse().unwrap() },
-            Want::Packages { manager: PackageManager::Apt, names: ["nfs-common".to_owned()].into() },
-            Want::Packages { manager: PackageManager::Dnf, names: ["nfs-utils".to_owned()].into() },
+            packages(PackageManager::Apt, "nfs-common"),
+            packages(PackageManager::Dnf, "nfs-utils"),
             Want::KernelModule { name: "vxlan".to_owned() },
             Want::Sysctl { key: "vm.swappiness".to_owned(), value: "10".to_owned() },
             Want::Directory { path: path("/srv/x"), mode: Mode::EXECUTABLE, owner: Owner::root() },
@@ -52,6 +56,7 @@ fn an_empty_root_needs_everything() {
                 name: "k3s.service".parse().unwrap(),
                 enabled: true,
                 active: true,
+                waits: false,
                 restart_on: [].into(),
             },
         ],
@@ -102,7 +107,7 @@ fn a_prepared_root_needs_nothing_that_can_be_seen() {
     };
     let wants = [
         Want::Hostname { name: "rpi-01".parse().unwrap() },
-        Want::Packages { manager: PackageManager::Apt, names: ["nfs-common".to_owned()].into() },
+        packages(PackageManager::Apt, "nfs-common"),
         file("hello\n"),
         Want::ManagedBlock {
             path: path("/etc/fstab"),
@@ -116,7 +121,7 @@ fn a_prepared_root_needs_nothing_that_can_be_seen() {
     let text =
         plan(root, [file("hullo\n"), secret(SecretPart::Secret("infisical:/samba/NAS".parse().unwrap()))]);
     assert!(text.contains("~ file:/etc/motd") && !text.contains("hunter2"), "{text}");
-    assert!(text.contains("its content depends on infisical:/samba/NAS, which is read at join"), "{text}");
+    assert!(text.contains("its content depends on infisical:/samba/NAS, which is not set here; run this under `infisical run"), "{text}");
 }
 
 #[test]
@@ -165,6 +170,7 @@ fn boot_files_and_unit_links_are_found() {
         name: name.parse().unwrap(),
         enabled: true,
         active: true,
+        waits: false,
         restart_on: [].into(),
     };
     let text = plan(
@@ -200,6 +206,7 @@ fn a_link_out_of_the_root_is_not_followed() {
             }),
         ],
         &History::default(),
+        &AtHand::default(),
     );
     assert_eq!(
         observed.into_values().collect::<Vec<_>>(),

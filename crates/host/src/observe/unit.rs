@@ -21,7 +21,16 @@ const FOLDERS: [&str; 6] = [
 ];
 
 /// Which units run.
-pub(super) struct Running(Answer<BTreeMap<UnitName, bool>>);
+pub(super) struct Running(Answer<BTreeMap<UnitName, State>>);
+
+/// How a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Runs,
+    /// It is being started, perhaps once more.
+    Starts,
+    Else,
+}
 
 impl Running {
     pub(super) fn ask(root: &Root, resources: &[Resource]) -> Self {
@@ -48,11 +57,12 @@ impl Running {
         })
     }
 
-    /// Looks at `unit`; `coming` are files that are made in the same run.
+    /// Looks at `unit`, for which being started is as good as running if it `waits`; `coming` are files that are made in the
+    /// same run.
     pub(super) fn observe(
         &self,
         root: &Root,
-        unit: &UnitName,
+        (unit, waits): (&UnitName, bool),
         coming: &BTreeSet<&AbsPath>,
         outdated: BTreeSet<ResourceId>,
     ) -> Observed {
@@ -61,7 +71,11 @@ impl Running {
             return Observed::Elsewhere { why: why.to_owned() };
         }
         let active = match &self.0 {
-            Answer::Known(states) => Answer::Known(states.get(unit).copied().unwrap_or(false)),
+            Answer::Known(states) => Answer::Known(match states.get(unit) {
+                Some(State::Runs) => true,
+                Some(State::Starts) => waits,
+                Some(State::Else) | None => false,
+            }),
             Answer::Unknown { why } => Answer::unknown(why.clone()),
             Answer::Later { why } => Answer::later(why.clone()),
         };
@@ -111,7 +125,12 @@ fn wanted_in(root: &Root, folder: &str, unit: &UnitName) -> bool {
 }
 
 /// One answer a line; `None` unless there are `count`.
-fn states(text: &str, count: usize) -> Option<Vec<bool>> {
-    let states: Vec<bool> = text.lines().map(|line| matches!(line.trim(), "active" | "reloading")).collect();
+fn states(text: &str, count: usize) -> Option<Vec<State>> {
+    let one = |line: &str| match line.trim() {
+        "active" | "reloading" => State::Runs,
+        "activating" => State::Starts,
+        _ => State::Else,
+    };
+    let states: Vec<State> = text.lines().map(one).collect();
     (states.len() == count).then_some(states)
 }

@@ -283,3 +283,22 @@ impl Layout {
         images.map(|descriptor| Ok((descriptor.clone(), self.document(&descriptor)?))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_linked_twice_stays_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("layer.tar.gz");
+        fs::write(&source, "the layer").unwrap();
+        let writer = LayoutWriter::create(&folder.path().join("layout")).unwrap();
+        let sum = Sum::of(b"the layer");
+        let first = writer.link(spec::LAYER, &source, &sum).unwrap();
+        assert_eq!(writer.link(spec::LAYER, &source, &sum).unwrap(), first);
+        let blob = writer.folder().join("blobs/sha256").join(sum.digest.hex());
+        assert_eq!(fs::read(blob).unwrap(), b"the layer");
+        assert_eq!(fs::read(&source).unwrap(), b"the layer");
+    }
+}

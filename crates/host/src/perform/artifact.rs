@@ -122,7 +122,7 @@ fn other(why: impl std::fmt::Display) -> PerformError {
 }
 
 /// Copies and digests in one pass; other bytes than the pinned ones are an error before the file gets its name.
-fn verified_copy(
+pub(super) fn verified_copy(
     from: &mut dyn Read,
     to: &mut File,
     expected: &Digest,

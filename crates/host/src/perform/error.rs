@@ -40,6 +40,24 @@ pub enum PerformError {
     /// A program failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// A package manager installed nothing, for one of the usual reasons.
+    #[error("{why}; {fix}; {said}")]
+    Manager {
+        /// The reason, as a clause.
+        why: &'static str,
+        /// What to do.
+        fix: &'static str,
+        /// The call and what the manager said.
+        said: ProcessError,
+    },
+    /// The node is no member of its mesh, or not the one it should be.
+    #[error("{why}\n  fix: {fix}")]
+    Mesh {
+        /// What is wrong, as a clause.
+        why: String,
+        /// What to do.
+        fix: String,
+    },
     /// A secret is not there.
     #[error("the secret {reference} can't be had, {why}")]
     Secret {
@@ -74,6 +92,16 @@ pub enum PerformError {
     /// An archive that was fetched is damaged or lacks what it should hold.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// Somebody else works with packages, and does not end.
+    #[error("{holder} has held {lock} for {seconds} s; let it end, or end it, then run this again")]
+    PackagesHeld {
+        /// Who, as a phrase.
+        holder: String,
+        /// The lock's file.
+        lock: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A unit does not run.
     #[error("{unit} does not run: it is {state}{tail}")]
     Unit {

@@ -65,12 +65,11 @@ impl Performer<'_> {
         let want = Want::File { path: path.clone(), mode: Mode::PUBLIC, owner, content: String::new() };
         let id = want.id();
         let before = self.place_before(&id, path)?;
-        let will_be = (cat.code == 0).then(|| State::File {
-            ownership: Ownership::private(0o644),
-            size: cat.stdout.len() as u64,
-            digest: Some(Digest::sha256_of(&cat.stdout)),
-            saved: None,
-        });
+        // What chezmoi notes for itself nobody knows beforehand.
+        let digest = (cat.code == 0).then(|| Digest::sha256_of(&cat.stdout));
+        let ownership = Ownership::private(0o644);
+        let size = cat.stdout.len() as u64;
+        let will_be = is_file.then_some(State::File { ownership, size, digest, saved: None });
         let intended = will_be.map(|state| After { state: Some(state), ..After::default() });
         let before = Before { place: Some(before), more: None };
         self.journal.note(&id, Step::Begin { before, intended })?;

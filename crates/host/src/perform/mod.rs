@@ -6,6 +6,7 @@
 
 mod artifact;
 mod block;
+mod compose;
 mod content;
 mod directory;
 mod error;
@@ -14,6 +15,7 @@ mod home;
 mod hostname;
 mod kernel_module;
 mod line;
+mod mesh;
 mod packages;
 mod place;
 mod run;
@@ -35,6 +37,8 @@ pub use undo::{Undone, leave};
 use crate::bundle::Bundle;
 use crate::journal::{After, Before, History, Journal, Step};
 use crate::observe;
+use crate::process;
+use crate::report::Report;
 use crate::root::{Accounts, Root};
 use crate::secret::Secret;
 use crate::verified::Verified;
@@ -62,6 +66,8 @@ pub struct Performer<'a> {
     bundle: &'a Verified<Bundle>,
     journal: Journal<'a>,
     accounts: Accounts,
+    /// Who waits is told for whom.
+    report: Report,
     /// Standard input, once it was read: it can be read only once.
     stdin: Option<Secret>,
     /// Resources whose effect waits for the machine's next start, and what comes after them with it.
@@ -73,13 +79,13 @@ pub struct Performer<'a> {
 impl<'a> Performer<'a> {
     /// A performer for the run that holds `journal`.
     #[must_use]
-    pub fn new(root: &'a Root, bundle: &'a Verified<Bundle>, journal: Journal<'a>) -> Self {
+    pub fn new(root: &'a Root, bundle: &'a Verified<Bundle>, journal: Journal<'a>, report: Report) -> Self {
         let accounts = Accounts::read(root);
         let awaited = BTreeSet::new();
-        Self { root, bundle, journal, accounts, stdin: None, awaited, reloaded: false }
+        Self { root, bundle, journal, accounts, report, stdin: None, awaited, reloaded: false }
     }
 
-    /// Makes every change of `plan` in its order and tells of each as it ends.
+    /// Makes every change of `plan` in its order and tells of each as it ends; none after this run was asked to end.
     ///
     /// # Errors
     /// If the resources have no order. Changes that fail are outcomes.
@@ -109,6 +115,9 @@ impl<'a> Performer<'a> {
                 missing.insert(&resource.id);
             }
             tell(change, &outcome);
+            if process::is_ending() {
+                break;
+            }
         }
         Ok(())
     }
@@ -144,7 +153,7 @@ impl<'a> Performer<'a> {
         let id = &resource.id;
         match &resource.want {
             Want::Hostname { name } => self.hostname(id, name),
-            Want::Packages { manager, names } => self.packages(id, *manager, names),
+            Want::Packages { manager, names, files } => self.packages(id, *manager, names, files),
             Want::KernelModule { name } => self.kernel_module(id, name),
             Want::Sysctl { key, value } => self.sysctl(id, key, value),
             Want::Directory { path, mode, owner } => self.directory(id, path, *mode, owner),
@@ -162,6 +171,8 @@ impl<'a> Performer<'a> {
             Want::Run { name, command, unless } => self.command(id, name, command, unless),
             Want::Chezmoi { user, source } => self.chezmoi(user, source),
             Want::Mise { user, tools } => self.mise(resource, user, tools),
+            Want::Compose { project, .. } => self.compose(resource, project),
+            Want::Mesh { .. } => self.mesh(resource),
             // Never asked for: they are left to others, so their change is never pending.
             Want::NodeMetadata { .. } => Ok(()),
         }

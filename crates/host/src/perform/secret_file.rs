@@ -69,15 +69,13 @@ impl Performer<'_> {
                 }
                 self.stdin.clone().ok_or_else(|| "which was not read".to_owned())
             }
-            SecretReference::Infisical { .. } => Err(
-                "since no vault is asked here; run join under `infisical run` and name it env: in the profile"
-                    .to_owned(),
-            ),
-            SecretReference::Environment(name) => secret::read(self.root, reference)
-                .map_err(|why| format!("{why}; run join with {name} set (sudo keeps it with --preserve-env={name})")),
-            SecretReference::File(_) => {
-                secret::read(self.root, reference).map_err(|why| format!("{why}; put it there for the time of the join"))
-            }
+            SecretReference::Infisical { key, .. } => secret::read(self.root, reference)
+                .map_err(|why| format!("{why} (sudo keeps it with --preserve-env={key})")),
+            SecretReference::Environment(name) => secret::read(self.root, reference).map_err(|why| {
+                format!("{why}; run join with {name} set (sudo keeps it with --preserve-env={name})")
+            }),
+            SecretReference::File(_) => secret::read(self.root, reference)
+                .map_err(|why| format!("{why}; put it there for the time of the join")),
         }
     }
 

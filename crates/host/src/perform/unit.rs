@@ -3,7 +3,7 @@
 //! systemctl(1) does it, below a folder with `--root`. One daemon-reload a run before the first unit; starts are not
 //! waited for by systemctl (k3s takes its time, and its failure must be told by its own journal), but watched here.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use desired::UnitName;
 use desired::diagnosis::{Diagnosis, diagnose};
@@ -18,6 +18,10 @@ use crate::process::Invocation;
 
 /// How long a unit may take to become active.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The same for k3s that says nothing is wrong: its first start unpacks images, makes certificates and a database.
+const PATIENCE_WITH_K3S: Duration = Duration::from_secs(900);
+/// What fails at once does so by then; what is still being started waits.
+const SOON: Duration = Duration::from_secs(5);
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(250);
 /// After how many starts in vain it is given up.
@@ -27,7 +31,7 @@ const TAIL: &str = "15";
 
 impl Performer<'_> {
     pub(super) fn unit(&mut self, resource: &Resource) -> Result<(), PerformError> {
-        let Want::Unit { name, enabled, active, .. } = &resource.want else { return Ok(()) };
+        let Want::Unit { name, enabled, active, waits: may_wait, .. } = &resource.want else { return Ok(()) };
         self.reload()?;
         // What the generators make of fstab is there now.
         let Some(Observed::Unit { enabled: at_boot, masked, active: now, outdated }) =
@@ -53,10 +57,10 @@ impl Performer<'_> {
                 this.systemctl(&[if *enabled { "enable" } else { "disable" }], name)?;
             }
             match (running, *active) {
-                (Some(true), true) if !outdated.is_empty() => start(name, "restart")?,
+                (Some(true), true) if !outdated.is_empty() => start(name, "restart", *may_wait)?,
                 // One that is starting all the time, refused with what it read before, must read again; one that is
                 // stopped is started by this too.
-                (Some(false), true) => start(name, "restart")?,
+                (Some(false), true) => start(name, "restart", *may_wait)?,
                 (Some(true), false) if !*enabled => this.systemctl(&["stop"], name)?,
                 (None, true) if this.root.is_live() && !waits => {
                     return Err(PerformError::Other(format!(
@@ -98,12 +102,17 @@ pub(super) fn systemctl(
     Ok(())
 }
 
-/// Starts or restarts, and watches until it runs or has failed.
-pub(super) fn start(unit: &UnitName, verb: &str) -> Result<(), PerformError> {
+/// Starts or restarts, and watches until it runs or has failed; one that may wait is left to it once it has not failed
+/// at once.
+pub(super) fn start(unit: &UnitName, verb: &str, may_wait: bool) -> Result<(), PerformError> {
+    // One that was given up after too many starts is refused another until that is forgotten, also when its cause is
+    // cured by now (systemd.unit(5), StartLimitIntervalSec); one that has not failed takes no harm.
+    let forget = Invocation::new("systemctl").args(["--quiet", "--no-ask-password", "reset-failed", "--"]);
+    let _ = forget.arg(unit.as_str()).run();
+    let mut watch = k3s_remains::is_of_k3s(unit).then(|| Watch::new(unit));
     let call = Invocation::new("systemctl").args(["--quiet", "--no-ask-password", "--no-block", verb]);
     call.args(["--", unit.as_str()]).run()?;
-    let mut watch = k3s_remains::is_of_k3s(unit).then(|| Watch::new(unit));
-    let (deadline, mut first) = (Instant::now() + PATIENCE, None);
+    let (begun, mut deadline, mut first) = (Instant::now(), PATIENCE, None);
     loop {
         if let Some(diagnosis) = watch.as_mut().and_then(Watch::refusal) {
             return Err(refused(unit, &diagnosis));
@@ -112,15 +121,19 @@ pub(super) fn start(unit: &UnitName, verb: &str) -> Result<(), PerformError> {
         let earlier = *first.get_or_insert(restarts);
         match state.as_str() {
             "active" | "reloading" if !is_queued => return Ok(()),
+            "activating" if may_wait && begun.elapsed() >= SOON => return Ok(()),
             // What systemd starts again and again is not going to run.
             _ if restarts >= earlier + FAILURES => return Err(failure(unit, state)),
-            "failed" => return Err(failure(unit, state)),
+            // While a restart is queued, failed is how the one before it ended: k3s that is stopped says so by its exit code.
+            "failed" if !is_queued => return Err(failure(unit, state)),
             // A unit that was never queued, or whose condition is not met, stays inactive and has nothing to say.
             "inactive" if !is_queued => return Err(failure(unit, state)),
-            _ if Instant::now() >= deadline => {
-                let told = watch.as_ref().and_then(Watch::diagnosis);
-                return Err(told.map_or_else(|| failure(unit, state), |told| refused(unit, &told)));
-            }
+            _ if begun.elapsed() >= deadline => match watch.as_ref().map(Watch::diagnosis) {
+                Some(Some(told)) => return Err(refused(unit, &told)),
+                // It complains of nothing, so it is at work: a first start on a slow machine.
+                Some(None) if deadline < PATIENCE_WITH_K3S => deadline += PATIENCE / 6,
+                _ => return Err(failure(unit, state)),
+            },
             _ => std::thread::sleep(GLANCE),
         }
     }
@@ -129,8 +142,8 @@ pub(super) fn start(unit: &UnitName, verb: &str) -> Result<(), PerformError> {
 /// What k3s says while it starts. Its unit never fails by itself: a refused node tries again for ever (FIELD K8, K10, K14).
 struct Watch<'a> {
     unit: &'a UnitName,
-    /// Where the journal of systemd is before the start.
-    since: SystemTime,
+    /// The start before this one, as systemd numbers them: what that one said says nothing of this one.
+    earlier: String,
     looked: Instant,
     /// Since when it says something that does not pass by itself.
     refused: Option<Instant>,
@@ -143,7 +156,7 @@ impl<'a> Watch<'a> {
     const STANDING: Duration = Duration::from_secs(15);
 
     fn new(unit: &'a UnitName) -> Self {
-        Self { unit, since: SystemTime::now(), looked: Instant::now(), refused: None }
+        Self { unit, earlier: invocation(unit).unwrap_or_default(), looked: Instant::now(), refused: None }
     }
 
     /// The refusal, once it stands.
@@ -158,12 +171,18 @@ impl<'a> Watch<'a> {
     }
 
     fn diagnosis(&self) -> Option<Diagnosis> {
-        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let own = invocation(self.unit).filter(|own| *own != self.earlier)?;
         let call =
             Invocation::new("journalctl").args(["--no-pager", "--quiet", "--output=cat", "--lines=400"]);
-        let call = call.arg(format!("--since=@{}", since.as_secs())).args(["--unit", self.unit.as_str()]);
-        diagnose(call.run().ok()?.text().lines())
+        diagnose(call.arg(format!("_SYSTEMD_INVOCATION_ID={own}")).run().ok()?.text().lines())
     }
+}
+
+/// Which start of a unit is its last one (systemd.exec(5), `$INVOCATION_ID`); its lines in the journal carry it.
+fn invocation(unit: &UnitName) -> Option<String> {
+    let call = Invocation::new("systemctl").args(["show", "--property=InvocationID", "--value", "--"]);
+    let text = call.arg(unit.as_str()).run().ok()?.text();
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 fn refused(unit: &UnitName, told: &Diagnosis) -> PerformError {
@@ -194,6 +213,8 @@ fn state(unit: &UnitName) -> Result<State, PerformError> {
 }
 
 fn failure(unit: &UnitName, state: String) -> PerformError {
+    // What it said last may not be written yet (journalctl(1), --sync).
+    let _ = Invocation::new("journalctl").arg("--sync").run();
     let call = Invocation::new("journalctl").args(["--no-pager", "--output=cat", "--lines", TAIL, "--unit"]);
     let tail = call.arg(unit.as_str()).run().map(|output| output.text()).unwrap_or_default();
     let tail = if tail.trim().is_empty() {

@@ -193,6 +193,15 @@ impl Invocation {
     }
 }
 
+/// Whether this run was asked to end, so that nothing more is begun.
+#[must_use]
+pub(crate) fn is_ending() -> bool {
+    #[cfg(feature = "interrupt")]
+    return crate::interrupt::came();
+    #[cfg(not(feature = "interrupt"))]
+    false
+}
+
 /// Where `program` is on `PATH`, if it is there and may be executed; a value with a slash is taken as a path.
 #[must_use]
 pub fn find_program(program: impl AsRef<OsStr>) -> Option<PathBuf> {

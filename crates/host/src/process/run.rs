@@ -10,6 +10,8 @@ use super::{Ending, EnvValue, Input, Invocation, Output, ProcessError, find_prog
 
 /// How often to look whether the child has ended while something else still holds its outputs open.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How long the outputs of a child that has ended are still read while something else goes on to write to them.
+const LINGER: Duration = Duration::from_secs(1);
 /// Bytes taken from a pipe at once, as many as it holds.
 const PIECE: usize = 64 * 1024;
 
@@ -19,8 +21,7 @@ const STDOUT: usize = 0;
 
 pub(super) fn run(call: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<Output, ProcessError> {
     check(call)?;
-    #[cfg(feature = "interrupt")]
-    if crate::interrupt::came() {
+    if super::is_ending() {
         let source = std::io::Error::new(std::io::ErrorKind::Interrupted, "this run was asked to end");
         return Err(ProcessError::System { line: call.line(), source });
     }
@@ -28,22 +29,20 @@ pub(super) fn run(call: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<Ou
     let (mut pipes, handle) = start(call).map_err(system)?;
     let mut said = Said::default();
     let deadline = Instant::now() + call.timeout;
-    let mut ended = false;
-    // A daemon that the child left behind may hold the pipes for ever: once the child itself has ended, one quiet
-    // glance more is all its outputs get. What the child wrote lies in the pipes by then, so none of it is missed.
+    let mut ended: Option<Instant> = None;
+    // A daemon that the child left behind may hold the pipes for ever: once the child itself has ended, its outputs get
+    // one quiet glance more, and a moment if they are never quiet. What the child wrote lies in the pipes by then and is
+    // taken in one reading, so none of it is missed.
     while pipes.iter().any(Option::is_some) {
         let left = deadline.saturating_duration_since(Instant::now());
-        if take_ready(&mut pipes, GLANCE.min(left), &mut said, on_line).map_err(system)? {
-            // A daemon that never stops to write is no reason to stay.
-            if Instant::now() >= deadline {
-                break;
-            }
-            continue;
-        }
-        if ended || Instant::now() >= deadline {
+        let is_quiet = !take_ready(&mut pipes, GLANCE.min(left), &mut said, on_line).map_err(system)?;
+        let now = Instant::now();
+        if now >= deadline || ended.is_some_and(|ended| is_quiet || now >= ended + LINGER) {
             break;
         }
-        ended = handle.try_wait().map_err(system)?.is_some();
+        if ended.is_none() && handle.try_wait().map_err(system)?.is_some() {
+            ended = Some(now);
+        }
     }
     said.finish(on_line);
     let left = deadline.saturating_duration_since(Instant::now());
@@ -131,6 +130,15 @@ fn start(call: &Invocation) -> std::io::Result<(Pipes, duct::Handle)> {
         Input::Bytes(bytes) => expression.stdin_bytes(bytes.clone()),
         Input::File(file) => expression.stdin_file(file.try_clone()?),
     };
+    #[cfg(feature = "interrupt")]
+    if crate::interrupt::outlives_hangup() {
+        use std::os::unix::process::CommandExt as _;
+        // The terminal's hangup goes to its own group of processes; this one is in none that it knows.
+        expression = expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+    }
     let handle = expression.start()?;
     // The expression holds our ends of the writers; while they live, the readers see no end.
     drop(expression);

@@ -75,10 +75,10 @@ fn a_missing_program_and_a_missing_folder_are_told_apart() {
 #[test]
 fn time_runs_out_and_what_was_said_is_kept() {
     let start = std::time::Instant::now();
-    let call = sh("echo stuck >&2; exec sleep 30").timeout(Duration::from_millis(300));
+    let call = sh("echo stuck >&2; exec sleep 90").timeout(Duration::from_secs(3));
     let text = call.run().unwrap_err().to_string();
-    assert!(text.contains("did not end within 300ms") && text.contains("stuck"), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(text.contains("did not end within 3s") && text.contains("stuck"), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
@@ -90,9 +90,18 @@ fn a_silent_child_is_timed_out_too() {
 #[test]
 fn a_daemon_left_behind_does_not_hold_us() {
     let start = std::time::Instant::now();
-    let output = sh("sleep 8 & echo started").run().unwrap();
+    let output = sh("sleep 60 & echo started").run().unwrap();
     assert_eq!(output.text(), "started");
-    assert!(start.elapsed() < Duration::from_secs(4));
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_daemon_that_never_stops_to_write_does_not_hold_us() {
+    let start = std::time::Instant::now();
+    // It ends by itself when nobody reads any more.
+    let output = sh("(while echo noise; do sleep 0.02; done) & echo started").run().unwrap();
+    assert!(output.text().contains("started"), "{}", output.text());
+    assert!(start.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

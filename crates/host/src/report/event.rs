@@ -16,6 +16,10 @@ pub enum Kind {
     Image,
     /// Bytes to a registry.
     Push,
+    /// Bytes out of a packed base.
+    Unpack,
+    /// Bytes of a base to a medium.
+    Card,
     /// Work on another machine, step by step.
     Node,
 }
@@ -30,13 +34,15 @@ impl Kind {
             Self::Pack => "pack",
             Self::Image => "image",
             Self::Push => "push",
+            Self::Unpack => "unpack",
+            Self::Card => "card",
             Self::Node => "node",
         }
     }
     /// Whether amounts are bytes; otherwise they are steps.
     #[must_use]
     pub const fn counts_bytes(self) -> bool {
-        matches!(self, Self::Download | Self::Pack | Self::Push)
+        matches!(self, Self::Download | Self::Pack | Self::Push | Self::Unpack | Self::Card)
     }
 }
 

@@ -141,6 +141,14 @@ impl Root {
         let room = rustix::fs::fstatvfs(openat(&seen.parent, &seen.name, flags, Mode::empty())?)?;
         Ok(Some((seen.stat.st_dev, room.f_bavail.saturating_mul(room.f_frsize))))
     }
+    /// Answers once everything that anybody has written to its file system is on the disk (syncfs(2)).
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::syncfs(openat(&self.folder, ".", flags, Mode::empty())?)?)
+    }
 
     fn walk(&self, path: &str, follow_last: bool) -> Result<Seen, Errno> {
         let parts = |path: &str| -> Vec<String> {

@@ -76,6 +76,18 @@ impl SshError {
         Self { host: host.to_owned(), fault, said }
     }
 
+    /// The same for a call whose far side talks: what it said before the connection broke is no word of ssh's, which often
+    /// has none of its own.
+    pub(super) fn of_talk(host: &str, error: &ProcessError) -> Self {
+        let mut found = Self::of(host, error);
+        if found.fault == Fault::Other
+            && matches!(error, ProcessError::Failed { ending: Ending::Status(255), .. })
+        {
+            found.fault = Fault::Lost;
+        }
+        found
+    }
+
     /// Whether a new connection may well work at once.
     #[must_use]
     pub const fn is_lost(&self) -> bool {
@@ -222,6 +234,16 @@ fn offending(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_far_side_that_talked_was_there() {
+        let error =
+            |ending| ProcessError::Failed { line: "ssh".to_owned(), ending, tail: "done  motd\n".to_owned() };
+        let lost = SshError::of_talk("n", &error(Ending::Status(255)));
+        assert!(lost.is_lost() && lost.sentence() == "the connection broke", "{lost}");
+        assert_eq!(SshError::of_talk("n", &error(Ending::Status(3))).fault, Fault::Status(3));
+        assert_eq!(SshError::of_talk("n", &error(Ending::Signal(2))).fault, Fault::Other, "asked to end");
+    }
 
     /// What OpenSSH 9.2 and 10.0 say.
     #[test]

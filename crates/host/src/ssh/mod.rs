@@ -193,7 +193,7 @@ impl Connection {
     /// # Errors
     /// As [`Self::run`].
     pub fn run_streaming(&self, call: &Invocation, line: impl FnMut(&str)) -> Result<Output, SshError> {
-        call.run_streaming(line).map_err(|error| SshError::of(&self.destination.name, &error))
+        call.run_streaming(line).map_err(|error| SshError::of_talk(&self.destination.name, &error))
     }
 
     /// A script for `sh` over there as root, its words as `$1`, `$2`…

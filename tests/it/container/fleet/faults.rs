@@ -75,20 +75,29 @@ fn push(lab: &Lab) -> anyhow::Result<()> {
     let node = fleet.machine(NODE)?;
     let size = std::fs::metadata(fleet.built().join("bundle-amd64.tar.gz"))?.len();
     let there = || -> anyhow::Result<u64> {
-        let script = "cat /var/cache/rootstock/*.part 2>/dev/null | wc -c";
+        let script = "stat -c %s /var/cache/rootstock/*.part 2>/dev/null || echo 0";
         Ok(node.said("sh", &["-c", script])?.trim().parse()?)
     };
-    // Slow enough to be caught.
-    on(&node, "tc qdisc add dev eth0 root tbf rate 200mbit burst 256kb latency 50ms 2>/dev/null || true")?;
+    // What takes it in lets so many bytes pass, and then nothing until it is cut.
+    let lets_pass = |bytes: u64| {
+        let stand_in = format!("#!/bin/sh\nhead -c {bytes}\nexec sleep 600\n");
+        let script = "cd /usr/local/bin && tee new >/dev/null && chmod 755 new && mv new cat";
+        node.call("sh").args(["-c", script]).stdin(stand_in).run().map(drop)
+    };
+    lets_pass(size / 100 * 11)?;
     let call = fleet.xtask(&["join", NODE])?.arg("--json");
     let output = std::thread::scope(|scope| {
         let run = scope.spawn(|| call.run());
         for share in [10, 40] {
-            wait_for("the push is on its way", Duration::from_secs(120), || {
-                Ok((run.is_finished() || there()? > size * share / 100).then_some(()))
+            wait_for("the push is on its way", Duration::from_secs(240), || {
+                Ok((run.is_finished() || there()? >= size / 100 * share).then_some(()))
             })?;
-            ensure!(!run.is_finished(), "it was too quick to be cut");
-            // After the first cut it may have gone far before there is a new connection to cut.
+            ensure!(!run.is_finished(), "it did not wait to be cut");
+            if share == 10 {
+                lets_pass(size / 100 * 31)?;
+            } else {
+                on(&node, "rm /usr/local/bin/cat")?;
+            }
             wait_for("a connection is cut", Duration::from_secs(60), || {
                 Ok(on(&node, "pkill -KILL -f '[s]shd(-session)?: operator'").ok())
             })?;

@@ -1,6 +1,6 @@
 //! `cargo xtask join`: from bare machines to a cluster.
 
-use super::{status, trial};
+use super::{status, trial, upgrade};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeSet;
 use tests::lab::Lab;
@@ -9,11 +9,11 @@ use tests::lab::node::Node;
 use tests::ring::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("join_all_makes_a_cluster_and_again_has_nothing_to_do", join_all)]
+    vec![trial("join_all_makes_a_cluster_keeps_it_and_renews_its_k3s", join_all)]
 }
 
 fn join_all(lab: &Lab) -> anyhow::Result<()> {
-    let fleet = Fleet::new(lab)?;
+    let mut fleet = Fleet::new(lab)?;
     let server = fleet.machine("server")?;
     let agents = [fleet.machine("worker-1")?, fleet.machine("worker-2")?];
     let first = as_the_guide_has_it(&fleet)?;
@@ -46,7 +46,8 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
         );
     }
     alone(&fleet, &agents[1])?;
-    status::tells(&fleet, &agents[0])
+    status::tells(&fleet, &agents[0])?;
+    upgrade::upgraded(&mut fleet, &server)
 }
 
 /// The commands of the guide's page from building on, with the lab's cluster in the place of the page's; the describing

@@ -2,14 +2,18 @@
 
 mod faults;
 mod join;
+mod ready;
 mod replace;
 mod status;
+mod trio;
+mod upgrade;
 
 use tests::lab::{Lab, Need};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
-    [join::trials(), faults::trials(), replace::trials()].into_iter().flatten().collect()
+    let all = [join::trials(), faults::trials(), ready::trials(), replace::trials(), trio::trials()];
+    all.into_iter().flatten().collect()
 }
 
 fn trial(name: &str, body: fn(&Lab) -> anyhow::Result<()>) -> Trial {

@@ -4,7 +4,7 @@ use super::{is_converged, trial};
 use anyhow::ensure;
 use tests::lab::Lab;
 use tests::lab::cluster::{Cluster, bootstrap, join};
-use tests::lab::snapshot::{self, Snapshot};
+use tests::lab::snapshot;
 use tests::node::difference;
 use tests::programs::said;
 use tests::ring::Trial;
@@ -58,22 +58,11 @@ fn leave(lab: &Lab) -> anyhow::Result<()> {
         let left = bootstrap(&agent, &["leave", "--yes"])?;
         ensure!(left.code == 0 && !said(&left).contains("partly"), "{round} leave: {}", said(&left));
         let after = snapshot::take(&agent)?;
-        ensure!(kept(&before) == kept(&after), "{round}:\n{}", difference(&kept(&before), &kept(&after)));
+        let (was, is) = (snapshot::without(&before, &EXCEPT), snapshot::without(&after, &EXCEPT));
+        ensure!(was == is, "{round}:\n{}", difference(&was, &is));
         // The cluster still knows the machine by its old password (FIELD K8).
         cluster.server().said("kubectl", &["delete", "pod", "--all", "--force", "--wait=false"])?;
         cluster.server().said("kubectl", &["delete", "node", agent.name()])?;
     }
     Ok(())
-}
-
-/// What is compared.
-fn kept(snapshot: &Snapshot) -> Snapshot {
-    let is_excepted = |name: &str| {
-        let Some((_, path)) = name.split_once(' ') else { return false };
-        EXCEPT.iter().any(|(place, _)| {
-            path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    };
-    let of = snapshot.iter().filter(|(name, _)| !is_excepted(name));
-    of.map(|(name, how)| (name.clone(), how.clone())).collect()
 }

@@ -1,10 +1,12 @@
 //! The node's tool on machines with a real systemd, apt and k3s, from a bundle that the product built.
 
 mod apt;
+mod at_work;
 mod cluster;
 mod kills;
 mod leave;
 mod pods;
+mod trouble;
 
 use anyhow::ensure;
 use tests::lab::bundle::Bundle;
@@ -16,7 +18,7 @@ use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
     let own = vec![trial("the_bundle_has_all_a_node_needs", bundle)];
-    let all = [own, cluster::trials(), leave::trials(), apt::trials(), kills::trials()];
+    let all = [own, cluster::trials(), trouble::trials(), leave::trials(), apt::trials(), kills::trials()];
     all.into_iter().flatten().collect()
 }
 

@@ -1,13 +1,14 @@
 //! A joined node without its bundle: its program is there, it knows what it is, and it can leave.
 
 use super::{DONE, expect, golden, same};
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use host::process::Invocation;
 use std::os::unix::fs::PermissionsExt as _;
 use tests::node::{Node, resources, whole_tree};
 use tests::programs;
 use tests::ring::Trial;
 
+const PENDING: i32 = 3;
 const MISSING: i32 = 5;
 const REFUSED: i32 = 7;
 const INSTALLED: &str = "/usr/local/bin/bootstrap";
@@ -56,10 +57,21 @@ fn unpacked() -> anyhow::Result<()> {
     let folder = node.outside().join("unpacked");
     std::fs::create_dir(&folder)?;
     Invocation::new("tar").args(["-x", "-p", "-C"]).arg(&folder).arg("-f").arg(node.archive()).run()?;
-    let join = bare(&node, "join")?.args(["--yes", "--node", tests::node::NODE, "--bundle"]);
-    let join = join.arg(folder.join("rootstock")).env(tests::node::VARIABLE, tests::node::SECRET);
-    expect(&join.run()?, DONE, &["converged"])?;
-    same(&joined, &node.tree()?, "from the folder and from the archive")
+    let from_folder = |verb: &str| -> anyhow::Result<_> {
+        let call = bare(&node, verb)?.args(["--node", tests::node::NODE, "--bundle"]);
+        Ok(call.arg(folder.join("rootstock")).env(tests::node::VARIABLE, tests::node::SECRET))
+    };
+    expect(&from_folder("join")?.arg("--yes").run()?, DONE, &["converged"])?;
+    same(&joined, &node.tree()?, "from the folder and from the archive")?;
+    // Here what lies in the folder is compared byte by byte: one flipped bit at the end is drift.
+    let tool = node.at("/usr/local/bin/tool");
+    let mut bytes = std::fs::read(&tool)?;
+    *bytes.last_mut().context("the tool is not empty")? ^= 1;
+    std::fs::write(&tool, bytes)?;
+    let plan = from_folder("plan")?.arg("--detailed-exitcode").run()?;
+    expect(&plan, PENDING, &["artifact:/usr/local/bin/tool"])?;
+    expect(&from_folder("join")?.arg("--yes").run()?, DONE, &["converged"])?;
+    same(&joined, &node.tree()?, "after the tool was mended")
 }
 
 /// As a container sees the machine it runs on when it is given its files and not its processes.

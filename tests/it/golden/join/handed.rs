@@ -1,6 +1,8 @@
 //! Secrets handed over on standard input: in no file, argument or variable on the way, and never repeated.
 
 use anyhow::ensure;
+use desired::Mode;
+use desired::resource::{Owner, Resource, SecretPart, Want};
 use host::process::Invocation;
 use tests::node::{Node, SECRET, VARIABLE, resources};
 use tests::programs::said;
@@ -13,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("secrets_come_by_standard_input", by_input),
         trial("what_is_no_list_of_secrets_is_not_repeated", refused),
+        trial("a_secret_of_infisical_comes_by_its_own_run", infisical),
     ]
 }
 
@@ -46,5 +49,30 @@ fn refused() -> anyhow::Result<()> {
         ensure!(!said(&output).contains("hunter2"), "it is repeated: {}", said(&output));
     }
     ensure!(node.tree()? == before, "something was changed");
+    Ok(())
+}
+
+/// No vault is asked by a node: its own command does, around ours, here or at the desk.
+fn infisical() -> anyhow::Result<()> {
+    let file = Resource::new(Want::SecretFile {
+        path: "/etc/trial/samba".parse()?,
+        mode: Mode::PRIVATE,
+        owner: Owner::root(),
+        parts: vec![SecretPart::Secret("infisical:/samba/NAS_PASSWORD".parse()?)],
+    });
+    let node = Node::new(&[file])?;
+    let output = node.join()?;
+    ensure!(output.code == 1, "exit {}: {}", output.code, said(&output));
+    for words in
+        ["infisical:/samba/NAS_PASSWORD", "`infisical run --path=/samba --`", "--preserve-env=NAS_PASSWORD"]
+    {
+        ensure!(said(&output).contains(words), "nothing is said of {words}: {}", said(&output));
+    }
+    let output = node.call("join")?.arg("--yes").env("NAS_PASSWORD", "by-its-run").run()?;
+    ensure!(output.code == 0, "exit {}: {}", output.code, said(&output));
+    ensure!(std::fs::read_to_string(node.at("/etc/trial/samba"))? == "by-its-run", "another secret");
+    let output = join(&node, "{\"infisical:/samba/NAS_PASSWORD\": \"handed\"}")?.run()?;
+    ensure!(output.code == 0, "exit {}: {}", output.code, said(&output));
+    ensure!(std::fs::read_to_string(node.at("/etc/trial/samba"))? == "handed", "another secret");
     Ok(())
 }

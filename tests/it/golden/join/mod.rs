@@ -6,15 +6,15 @@ mod faults;
 mod handed;
 mod kernel_line;
 mod others;
+mod signals;
 mod signed;
 mod which;
 
 use anyhow::{Context as _, ensure};
 use desired::resource::{Resource, Want};
-use host::process::Output;
 use std::path::Path;
 use tests::node::{Node, SECRET, Tree, VARIABLE, artifact, difference, resources, whole_tree};
-use tests::programs::said;
+use tests::programs::{expect, said};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -32,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         handed::trials(),
         others::trials(),
         kernel_line::trials(),
+        signals::trials(),
         signed::trials(),
         which::trials(),
     ]
@@ -46,14 +47,6 @@ fn golden(name: &str, body: fn() -> anyhow::Result<()>) -> Trial {
 }
 
 const DONE: i32 = 0;
-
-fn expect(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(output.code == code, "exit {}, not {code}:\n{}", output.code, said(output));
-    for word in words {
-        ensure!(said(output).contains(word), "nothing is said of `{word}`:\n{}", said(output));
-    }
-    Ok(())
-}
 
 fn same(one: &Tree, other: &Tree, what: &str) -> anyhow::Result<()> {
     ensure!(one == other, "{what}:\n{}", difference(one, other));

@@ -1,11 +1,11 @@
 //! Somebody else at work on the same node: edits in our files and blocks, a second run, links that lead out.
 
+use super::signals::Slow;
 use super::{DONE, expect, golden, same};
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use tests::node::{Artifact, Node, resources, tool, whole_tree};
+use tests::node::{Node, resources, whole_tree};
 use tests::programs::said;
 use tests::ring::Trial;
 
@@ -72,42 +72,20 @@ fn edited_file() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A `curl` that takes a while and copies a file.
-fn slow_curl(node: &Node, seconds: &str) -> anyhow::Result<String> {
-    let folder = node.outside().join("programs");
-    std::fs::create_dir_all(&folder)?;
-    let script = format!(
-        "#!/bin/sh\nsleep {seconds}\nwhile [ \"$1\" != --output ]; do shift; done\ncp \"$TRIAL_SOURCE\" \"$2\"\n"
-    );
-    host::tree::write_file(&folder.join("curl"), desired::Mode::EXECUTABLE, script.as_bytes())?;
-    let path = std::env::var("PATH").context("there is a PATH")?;
-    Ok(format!("{}:{path}", folder.display()))
-}
-
 fn two_at_once() -> anyhow::Result<()> {
-    let node = Node::with(&resources(), Artifact::Deferred)?;
-    let source = node.outside().join("source");
-    std::fs::write(&source, tool())?;
-    let join = |seconds: &str| -> anyhow::Result<_> {
-        Ok(node
-            .call("join")?
-            .arg("--yes")
-            .env("PATH", slow_curl(&node, seconds)?)
-            .env("TRIAL_SOURCE", &source))
+    let slow = Slow::new()?;
+    let others = || -> anyhow::Result<()> {
+        let second = slow.call(slow.node.call("join")?.arg("--yes"))?.run()?;
+        expect(&second, 7, &["another run is at work", "`bootstrap join`, process ", "wait for it"])?;
+        ensure!(!said(&second).contains("done "), "the second run changed something");
+        expect(&slow.node.leave()?, 7, &["another run is at work"])
     };
-    let call = join("4")?;
-    let first = std::thread::spawn(move || call.run());
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while node.journal_lines() == 0 && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let second = join("0")?.run()?;
-    expect(&second, 7, &["another run is at work", "`bootstrap join`, process ", "wait for it"])?;
-    expect(&node.leave()?, 7, &["another run is at work"])?;
-    let first = first.join().map_err(|_| anyhow::anyhow!("the waiting thread failed"))??;
-    expect(&first, DONE, &["converged"])?;
-    ensure!(!said(&second).contains("done "), "the second run changed something");
-    Ok(())
+    let first = slow.during(|_| {
+        let told = others();
+        std::fs::remove_file(slow.at("hold"))?;
+        told
+    })?;
+    expect(&first, DONE, &["converged"])
 }
 
 fn links() -> anyhow::Result<()> {

@@ -7,7 +7,7 @@
 pub mod journal;
 
 use super::desk::Work;
-use super::evictions::{Eviction, evictions};
+use super::evictions::Eviction;
 use super::join::Joining;
 use super::kube::{self, Found};
 use super::machine::Machine;
@@ -20,10 +20,6 @@ use desired::NodeName;
 use host::ssh::Connection;
 use journal::{Journal, Step};
 use serde::Serialize;
-use std::time::Duration;
-
-/// How long pods may take to end in order.
-const DRAIN: Duration = Duration::from_secs(900);
 
 /// What is seen before anything is changed.
 #[derive(Debug, Clone, Serialize)]
@@ -95,8 +91,6 @@ impl<'a> Replacing<'a> {
         let name = self.work.name.as_str();
         let nodes = self.server.nodes()?;
         let found = nodes.get(name);
-        let on_it = format!("spec.nodeName={name}");
-        let pods = self.server.list(&["get", "pods", "-A", "--field-selector", &on_it])?;
         let mut losses = last_replicas(&self.server.list(&["get", "replicas.longhorn.io", "-A"])?, name);
         losses.extend(tied_volumes(&self.server.list(&["get", "persistentvolumes"])?, name));
         if self.part == K3sRole::Server {
@@ -106,7 +100,7 @@ impl<'a> Replacing<'a> {
         Ok(Outlook {
             is_registered: found.is_some(),
             is_ready: found.is_some_and(|node| node.ready),
-            evictions: evictions(&pods),
+            evictions: self.server.evictions(&self.work.name)?,
             losses,
             own_labels: found.map(|node| kube::own_labels(wanted, node)).unwrap_or_default(),
         })
@@ -173,19 +167,8 @@ impl<'a> Replacing<'a> {
             self.work.task.step("not drained: its pods go with the node");
             return Ok(());
         }
-        let name = self.work.name.as_str();
-        let words = [
-            "drain",
-            name,
-            "--ignore-daemonsets",
-            "--delete-emptydir-data",
-            "--force",
-            "--timeout=300s",
-            // A machine that died a moment ago still counts as Ready.
-            "--skip-wait-for-delete-timeout=60",
-        ];
         let talk = |line: &str| self.work.task.step(line);
-        self.server.kubectl_streaming(&words, DRAIN, talk).map(drop).map_err(|trouble| {
+        self.server.drain(&self.work.name, talk).map_err(|trouble| {
             Trouble::new(
                 trouble.why,
                 "let what runs there start elsewhere first, or end it with --dangerously-skip-drain",
@@ -196,10 +179,8 @@ impl<'a> Replacing<'a> {
 
 /// A server more or less is no matter while those that are left can decide.
 fn quorum(nodes: &std::collections::BTreeMap<String, Found>, name: &str) -> Option<String> {
-    const SERVER: &str = "node-role.kubernetes.io/control-plane";
-    let is_server = |node: &&Found| node.labels.contains_key(SERVER);
-    let all = nodes.values().filter(is_server).count();
-    let ready = nodes.iter().filter(|(other, node)| *other != name && is_server(node) && node.ready).count();
+    let all = nodes.values().filter(|node| node.is_server()).count();
+    let ready = nodes.iter().filter(|(other, node)| *other != name && node.is_server() && node.ready).count();
     let is_enough = ready * 2 > all;
     (!is_enough).then(|| format!("only {ready} of {all} servers would be left, which is no majority of etcd"))
 }

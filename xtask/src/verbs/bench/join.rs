@@ -139,7 +139,7 @@ impl Ours {
 
 fn resources(files: &BTreeMap<String, String>) -> anyhow::Result<Vec<Resource>> {
     let names = PACKAGES.into_iter().map(str::to_owned).collect();
-    let packages = Want::Packages { manager: PackageManager::Apt, names };
+    let packages = Want::Packages { manager: PackageManager::Apt, names, files: BTreeMap::new() };
     let folder =
         Want::Directory { path: "/etc/bench".parse()?, mode: Mode::EXECUTABLE, owner: Owner::root() };
     let mut all = vec![Resource::new(packages), Resource::new(folder)];

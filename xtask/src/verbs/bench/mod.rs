@@ -4,6 +4,7 @@
 //! met. Ways take turns, so a busy minute hits all of them; a peer that is missing is said so and never guessed.
 
 mod bundle;
+mod flash;
 mod images;
 mod input;
 mod join;
@@ -36,6 +37,8 @@ pub struct Arguments {
 enum Comparison {
     /// Packing a bundle against `tar | pigz`
     Bundle,
+    /// Writing cards against `decode | dd` and bmaptool, and eight cards against one
+    Flash,
     /// Building an image of both architectures against `docker buildx bake`
     Images,
     /// A second `bootstrap join` against Ansible and mise bootstrap
@@ -72,13 +75,20 @@ struct Answer<'a> {
 
 /// Runs the comparisons one after the other and prints the table.
 pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
-    let all =
-        [Comparison::Bundle, Comparison::Images, Comparison::Join, Comparison::Noop, Comparison::Render];
+    let all = [
+        Comparison::Bundle,
+        Comparison::Flash,
+        Comparison::Images,
+        Comparison::Join,
+        Comparison::Noop,
+        Comparison::Render,
+    ];
     let chosen = if arguments.what.is_empty() { &all[..] } else { &arguments.what };
     let mut rows = Vec::new();
     for comparison in chosen {
         rows.extend(match comparison {
             Comparison::Bundle => bundle::compare(arguments.rounds)?,
+            Comparison::Flash => flash::compare(arguments.rounds)?,
             Comparison::Images => images::compare(arguments.rounds)?,
             Comparison::Join => join::compare(arguments.rounds)?,
             Comparison::Noop => noop::compare(arguments.rounds)?,

@@ -12,8 +12,9 @@ use minijinja::{Environment, context};
 
 use super::{Row, Way, in_turns, input};
 use crate::common::{Color, Common};
+use crate::repository;
 use crate::verbs::{self, render::Arguments};
-use crate::{parallel, repository};
+use host::parallel;
 
 /// DESIGN 8: half a second, where minijinja alone took 0.32 s.
 const AIM: f64 = 0.5 / 0.32;

@@ -21,13 +21,13 @@ use host::bundle::{self, Contents, Included};
 use host::cargo_build::Program;
 use host::leak_scan::LeakScanner;
 use host::oci::buildx::Engine;
+use host::parallel;
 use host::report::{Kind, Report};
 use host::signature::Signer;
 
 use super::images::Images;
 use super::{CREATED, EPOCH_SECS, TOOL_VERSION, components, sums};
 use crate::exit::{Code, Failure};
-use crate::parallel;
 
 /// One artifact of a cluster for one arch.
 #[derive(Debug, Clone)]
@@ -94,7 +94,13 @@ impl Job<'_> {
         };
         self.describe(stage, &manifest)?;
         self.look_for_leaks(stage)?;
-        sums::write(stage).context("write SHA256SUMS")?;
+        let list = sums::write(stage).context("write SHA256SUMS")?;
+        if let Some(signer) = self.signer {
+            let signature = signer.sign(list.as_bytes(), &format!("cluster {}", self.model.name));
+            let signature = signature.context("sign SHA256SUMS")?;
+            host::tree::write_file(&stage.join(sums::SIGNATURE), Mode::PUBLIC, signature.as_bytes())
+                .context("write its signature")?;
+        }
         Ok(manifest)
     }
 

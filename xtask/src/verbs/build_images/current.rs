@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use blueprint::model::Model;
+use desired::NodeName;
 use desired::cluster_manifest::ClusterManifest;
+use desired::resource::Resource;
 use host::freshness::Record;
 
 use super::freshness;
@@ -19,6 +22,22 @@ pub struct Built {
     pub folder: PathBuf,
     /// What is in it.
     pub manifest: ClusterManifest,
+}
+
+impl Built {
+    /// What a node shall be, as it was built.
+    ///
+    /// # Errors
+    /// If its file can't be read; the sentence says how it is made again.
+    pub fn resources(&self, node: &NodeName) -> anyhow::Result<Vec<Resource>> {
+        let path = self.folder.join("nodes").join(node.as_str()).join("resources.json");
+        let read =
+            || -> anyhow::Result<Vec<Resource>> { Ok(serde_json::from_slice(&std::fs::read(&path)?)?) };
+        let cluster = &self.manifest.cluster;
+        read().with_context(|| {
+            format!("read {}; make it again: cargo xtask build-images {cluster}", path.display())
+        })
+    }
 }
 
 /// What `build-images` made of `model` in `out`.

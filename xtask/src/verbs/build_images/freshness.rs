@@ -30,7 +30,7 @@ impl Common {
         };
         Ok(Self {
             program: host::cargo_build::inputs(workspace)?,
-            images: of("images", &workspace.join("images"))?,
+            images: images(&workspace.join("images"))?,
             roles: of("roles", &profiles.join("roles"))?,
             tool: tool().context("look at this program's own file")?,
             flags,
@@ -54,6 +54,21 @@ impl Common {
         inputs.add_path("profile", &profile).with_context(|| format!("read `{}`", profile.display()))?;
         Ok(inputs.digest())
     }
+}
+
+/// The images, each a folder with a Dockerfile; what cards are made of lies beside them and is part of no bundle.
+fn images(folder: &Path) -> anyhow::Result<Digest> {
+    let about = || format!("read `{}`", folder.display());
+    let mut names = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>())
+        .with_context(about)?;
+    names.retain(|name| name != "bases");
+    names.sort();
+    let mut inputs = Inputs::default();
+    for name in names {
+        inputs.add_path(&name.to_string_lossy(), &folder.join(&name)).with_context(about)?;
+    }
+    Ok(inputs.digest())
 }
 
 /// Stands for this tool's own code: cargo gives a rebuilt program a new time, and nothing else changes it.

@@ -44,7 +44,7 @@ const EPOCH_SECS: u64 = 1_767_225_600;
 /// The same for documents that want it as RFC 3339.
 const CREATED: &str = "2026-01-01T00:00:00Z";
 /// The version of this tool.
-const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Arguments of `build-images`.
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ pub struct Arguments {
     /// Fail if an artifact can't be embedded
     #[arg(long)]
     air_gap: bool,
-    /// Sign bundles with this secret key of minisign
+    /// Sign the bundles and SHA256SUMS with this secret key of minisign
     #[arg(long, value_name = "FILE")]
     sign_key: Option<PathBuf>,
     /// Where that key's password is: env:NAME or file:/PATH

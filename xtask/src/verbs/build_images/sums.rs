@@ -1,4 +1,4 @@
-//! `SHA256SUMS`: every file of an output, in the form `sha256sum --check` reads.
+//! `SHA256SUMS`: every file of an output, in the form `sha256sum --check` reads, and its signature where somebody signs.
 
 use std::fs::File;
 use std::io;
@@ -10,8 +10,11 @@ use desired::types::{DigestAlgorithm, Hasher};
 /// The list's own name.
 pub const NAME: &str = "SHA256SUMS";
 
-/// Writes the list of every file below `folder` into it.
-pub fn write(folder: &Path) -> io::Result<()> {
+/// The signature of the list.
+pub const SIGNATURE: &str = "SHA256SUMS.minisig";
+
+/// Writes the list of every file below `folder` into it; gives its text.
+pub fn write(folder: &Path) -> io::Result<String> {
     let mut text = String::new();
     for file in host::tree::files(folder)? {
         let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
@@ -19,7 +22,8 @@ pub fn write(folder: &Path) -> io::Result<()> {
         let below = file.strip_prefix(folder).expect("listed below it").to_string_lossy().into_owned();
         text.push_str(&format!("{}  {below}\n", hasher.finish().hex()));
     }
-    host::tree::write_file(&folder.join(NAME), Mode::PUBLIC, text.as_bytes())
+    host::tree::write_file(&folder.join(NAME), Mode::PUBLIC, text.as_bytes())?;
+    Ok(text)
 }
 
 #[cfg(test)]

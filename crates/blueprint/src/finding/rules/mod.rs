@@ -1,5 +1,6 @@
 //! The rules, grouped by what they look at; the hundreds digit of a code is its group.
 
+pub mod card;
 pub mod file;
 pub mod k3s;
 pub mod network;
@@ -23,6 +24,7 @@ pub static GROUPS: &[(&str, &[&Rule])] = &[
     ("Services", service::GROUP),
     ("Secrets", trust::GROUP),
     ("Versions, registries and mirrors", version::GROUP),
+    ("Cards", card::GROUP),
 ];
 
 /// Every rule, by code.

@@ -164,4 +164,11 @@ rules! {
         fix: "Keep it in one of the two lists.",
         source: "Compose: environment precedence"
     }
+    COMPOSE_FILE Error "RS624" "compose-file" {
+        title: "A service's compose.yaml is YAML and names services",
+        why: "The node's Compose would refuse it at join, or start nothing and call that success.",
+        bad: "services/gitea/compose.yaml that is empty, or indented with tabs",
+        fix: "Write it as `docker compose config` accepts it, with a `services:` table.",
+        source: "Compose specification, decision 0060"
+    }
 }

@@ -73,4 +73,18 @@ rules! {
         fix: "Take it out.",
         source: "PEERS 7.2 (orchestrator)"
     }
+    PACKAGE_FILE Error "RS811" "package-file" {
+        title: "A package file has an exact version and a source that is one .deb",
+        why: "The version goes into addresses and names, where an epoch can't stand; anything but a Debian package is refused by apt on the node, long after the bundle was made.",
+        bad: "[package-files.tzdata] version = \"1:2025b-4\", source = \"packages/\"",
+        fix: "Write version = \"2025b-4+deb13u1\" and source = \"file:../packages/tzdata_{version}_all.deb\", or an https address.",
+        source: "deb-version(7), decision 0058"
+    }
+    UNUSED_PACKAGE_FILE Warning "RS812" "unused-package-file" {
+        title: "A package file is for some node",
+        why: "No bundle carries a file that no node's apt can install, so the node that was meant goes without it.",
+        bad: "[package-files.tzdata] os = \"debian-12\" where every node has debian-13",
+        fix: "Write os as a node has it, family and release, or take it out.",
+        source: "decision 0058"
+    }
 }

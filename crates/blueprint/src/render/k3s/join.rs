@@ -69,7 +69,7 @@ pub fn extras(model: &Model, node: &Node, pins: &Pins) -> Result<FileSet, Render
         is_first: role == K3sRole::FirstServer,
         token_words: match role {
             K3sRole::FirstServer => "the short secret the cluster begins with",
-            K3sRole::Server => "the servers' full token, beginning with K10",
+            K3sRole::Server => "the full token of the servers, beginning with K10",
             K3sRole::Agent => "a join token of short life, beginning with K10",
         },
         address: node.address.to_string(),

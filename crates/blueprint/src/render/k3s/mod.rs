@@ -58,7 +58,7 @@ pub fn resources(model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource
         all.extend(packages::resource(node, &[Need::ExtraModules]));
     }
     all.extend(files);
-    let unit = Want::Unit { name: unit::name(role)?, enabled: true, active: true, restart_on };
+    let unit = Want::Unit { name: unit::name(role)?, enabled: true, active: true, waits: false, restart_on };
     // Without the memory cgroup k3s only fails again and again (FIELD K1).
     let line = super::host::memory_cgroup(node)?;
     all.push(line.into_iter().fold(Resource::new(unit), |unit, line| unit.after(&line.id)));

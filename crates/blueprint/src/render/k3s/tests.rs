@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::model::{Registry, Taint, TaintEffect};
+use crate::model::{K3sRole, Registry, Taint, TaintEffect};
 use crate::render::testing;
+use desired::Arch;
 
 fn of(model: &Model, name: &str) -> Vec<Resource> {
     resources(model, &model.nodes[name], &testing::pins()).unwrap()
@@ -174,7 +175,9 @@ fn a_missing_pin_and_a_stale_one_name_the_command_that_helps() {
 
 #[test]
 fn scripts_know_their_node_and_keep_the_token_out_of_arguments() {
-    let model = testing::model();
+    let mut model = testing::model();
+    let second = testing::node("server-2", "192.168.1.11", Arch::Amd64, K3sRole::Server);
+    model.nodes.insert(second.name.clone(), second);
     let script = |name: &str| {
         let files = extras(&model, &model.nodes[name], &testing::pins()).unwrap();
         String::from_utf8(files.get("join-k3s.sh").unwrap().content.clone()).unwrap()
@@ -184,4 +187,5 @@ fn scripts_know_their_node_and_keep_the_token_out_of_arguments() {
     assert!(agent.contains("place /etc/rancher/k3s/config.yaml 600\n"), "{agent}");
     assert!(script("server-1").contains("the first server takes the short secret"));
     assert!(!agent.contains("the first server takes the short secret"));
+    assert!(script("server-2").contains("the full token of the servers"));
 }

@@ -50,7 +50,7 @@ pub fn block(node: &Node, entries: &[Entry], devices: &[Device]) -> Result<Vec<R
     let block_id = all[all.len() - 1].id.clone();
     // A block that changed does not restart mounts that are in use; they change when they are mounted next.
     all.extend(units.into_iter().map(|name| {
-        Resource::new(Want::Unit { name, enabled: true, active: true, restart_on: [].into() })
+        Resource::new(Want::Unit { name, enabled: true, active: true, waits: false, restart_on: [].into() })
             .after(&block_id)
     }));
     Ok(all)

@@ -68,7 +68,8 @@ pub fn resources(model: &Model, node: &Node, entries: &[Entry]) -> Result<Vec<Re
     let text = template::render("mounts/rootstock-mounts.service", &context)?;
     let waiter = unit_file("rootstock-mounts.service", text)?;
     let name = "rootstock-mounts.service".parse().map_err(RenderError::invalid("a unit"))?;
-    let unit = Want::Unit { name, enabled: true, active: true, restart_on: [waiter.id.clone()].into() };
+    let unit =
+        Want::Unit { name, enabled: true, active: true, waits: true, restart_on: [waiter.id.clone()].into() };
     all.push(waiter);
     all.push(Resource::new(unit));
     Ok(all)

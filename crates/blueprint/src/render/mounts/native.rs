@@ -64,6 +64,7 @@ fn units_of(node: &Node, entry: &Entry) -> Result<[Resource; 3], RenderError> {
         name: automount_name,
         enabled: true,
         active: true,
+        waits: false,
         restart_on: [mount.id.clone(), automount.id.clone()].into(),
     });
     Ok([mount, automount, unit])

@@ -128,7 +128,7 @@ fn is_fuse(share: &Share) -> bool {
 fn mount_unit(share: &Share) -> Result<ResourceId, RenderError> {
     let unfit = RenderError::inexpressible(format!("the mount unit of share {}", share.name));
     let name = systemd::path_unit(&share.path, "mount").map_err(unfit)?;
-    Ok(Want::Unit { name, enabled: true, active: true, restart_on: [].into() }.id())
+    Ok(Want::Unit { name, enabled: true, active: true, waits: false, restart_on: [].into() }.id())
 }
 
 /// The exports file and the server that reads it; nothing where no NFS share is served.
@@ -154,6 +154,7 @@ fn nfs(model: &Model, node: &Node) -> Result<Vec<Resource>, RenderError> {
         name,
         enabled: true,
         active: true,
+        waits: false,
         restart_on: [exports.id.clone()].into(),
     });
     if let Some(packages) = packages::id(node, &[Need::NfsServer]) {

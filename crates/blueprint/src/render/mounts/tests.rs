@@ -92,6 +92,9 @@ fn services_wait_for_a_real_file_system_and_are_asked_for_again() {
     assert!(gate.contains("RequiresMountsFor=\"/mnt/my nas\"\n"), "{gate}");
     assert!(gate.contains("findmnt --noheadings --types cifs,smb3 --mountpoint \"/mnt/my nas\"\n"), "{gate}");
     let waiter = text(&all, "/etc/systemd/system/rootstock-mounts.service");
+    // A join is not held up by a server that is away: the unit goes on waiting without it.
+    let waiting = all.iter().filter(|one| matches!(one.want, Want::Unit { waits: true, .. }));
+    assert_eq!(waiting.map(|one| one.id.to_string()).collect::<Vec<_>>(), ["unit:rootstock-mounts.service"]);
     for line in [
         "Wants=docker.service",
         "Before=docker.service",

@@ -4,10 +4,11 @@ use std::io::Write as _;
 
 use desired::block::Markers;
 
-use super::super::{PerformError, place};
-use super::{Undone, original};
+use super::super::PerformError;
+use super::Undone;
+use super::shared::{self, Shared};
 use crate::journal::{PlaceBefore, State};
-use crate::root::{Ownership, Root};
+use crate::root::Root;
 
 /// Takes our lines out, whoever edited them or the rest since; a file that was not there and holds nothing else goes.
 pub(super) fn undo(
@@ -15,17 +16,11 @@ pub(super) fn undo(
     before: &PlaceBefore,
     (comment, name): (&str, &str),
 ) -> Result<Undone, PerformError> {
-    let path = &before.path;
-    let failed = |act| PerformError::file(act, path);
-    place::clear_leftovers(root, before)?;
-    let seen = root.see(path.as_str()).map_err(failed("look at"))?;
-    let Some(seen) = seen else { return Ok(Undone::Unchanged) };
-    let ownership = Ownership::of(&seen.stat);
-    if seen.target().is_some() {
-        return Ok(Undone::Kept { why: "it has become a link; take our block out by hand".to_owned() });
-    }
-    let now = root.read(path.as_str()).map_err(failed("read"))?.unwrap_or_default();
-    let original = original(root, before)?;
+    let failed = |act| PerformError::file(act, &before.path);
+    let Shared { ownership, now, old: original } = match shared::read(root, before, "our block")? {
+        Ok(shared) => shared,
+        Err(undone) => return Ok(undone),
+    };
     let markers = Markers::new(comment, name);
     let kept = |why: String| Ok(Undone::Kept { why });
     // Our block may have been there before the journal began; then its lines come back.
@@ -47,7 +42,7 @@ pub(super) fn undo(
     {
         rest.pop();
     }
-    let place = root.place(path).map_err(failed("reach"))?;
+    let place = root.place(&before.path).map_err(failed("reach"))?;
     if before.state == State::Absent && rest.is_empty() {
         place.remove().map_err(failed("remove"))?;
         return Ok(Undone::Restored);

@@ -6,6 +6,7 @@
 mod block;
 mod line;
 mod place;
+mod shared;
 
 use std::collections::BTreeSet;
 
@@ -13,11 +14,12 @@ use desired::observed::{Answer, Observed};
 use desired::resource::{PackageManager, Resource, ResourceId, Want};
 use desired::{AbsPath, UnitName};
 
-use super::{PerformError, home, hostname, kernel_module, packages, sysctl, unit};
+use super::{PerformError, compose, home, hostname, kernel_module, mesh, packages, sysctl, unit};
 use crate::journal::{History, Journal, JournalError, More, PlaceBefore, State, Step, Story, saved};
 use crate::k3s_remains;
 use crate::observe;
-use crate::process::Invocation;
+use crate::process::{self, Invocation};
+use crate::report::Report;
 use crate::root::Root;
 
 /// What became of one resource.
@@ -48,14 +50,18 @@ pub fn leave(
     root: &Root,
     mut journal: Journal<'_>,
     force: bool,
+    report: &Report,
     mut tell: impl FnMut(&ResourceId, &Result<Undone, PerformError>),
 ) -> Result<bool, JournalError> {
     let stories: Vec<(ResourceId, Story)> =
         journal.history().backwards().into_iter().map(|(id, story)| (id.clone(), story.clone())).collect();
     let places = stories.iter().filter_map(|(_, story)| Some(story.first.place.as_ref()?.path.clone()));
-    let undo = Undo { root, force, places: places.collect() };
+    let undo = Undo { root, force, report, places: places.collect() };
     let mut restarts = Vec::new();
     for (id, story) in &stories {
+        if process::is_ending() {
+            return Ok(false);
+        }
         let undone = undo.one(story, &mut restarts);
         tell(id, &undone);
         if matches!(undone, Ok(Undone::Restored | Undone::Unchanged | Undone::Partly { .. })) {
@@ -76,6 +82,8 @@ struct Undo<'a> {
     root: &'a Root,
     /// What somebody else changed is replaced too.
     force: bool,
+    /// Who waits is told for whom.
+    report: &'a Report,
     /// Everything that is given back, so that no other step takes it away.
     places: BTreeSet<AbsPath>,
 }
@@ -142,6 +150,7 @@ impl Undo<'_> {
                         name: name.clone(),
                         enabled: *enabled,
                         active: true,
+                        waits: false,
                         restart_on: BTreeSet::new(),
                     };
                     restarts.push((id.id(), name.clone()));
@@ -149,6 +158,8 @@ impl Undo<'_> {
                 Ok(undone)
             }
             More::Tools { user, tools } => home::uninstall(self.root, user, tools),
+            More::Project { project, services } => compose::undo(self.root, project, services),
+            More::Mesh { member } => mesh::undo(self.root, *member),
             More::Run { name } => {
                 Ok(Undone::Partly { why: format!("what the command `{name}` did can't be undone by itself") })
             }
@@ -171,7 +182,7 @@ impl Undo<'_> {
         if came.is_empty() {
             return Ok(Undone::Unchanged);
         }
-        packages::remove(manager, &came).map(|()| Undone::Restored)
+        packages::remove(manager, &came, self.report).map(|()| Undone::Restored)
     }
 
     fn unit(
@@ -181,7 +192,13 @@ impl Undo<'_> {
         masked: bool,
         active: Option<bool>,
     ) -> Result<Undone, PerformError> {
-        let want = Want::Unit { name: name.clone(), enabled, active: false, restart_on: BTreeSet::new() };
+        let want = Want::Unit {
+            name: name.clone(),
+            enabled,
+            active: false,
+            waits: false,
+            restart_on: BTreeSet::new(),
+        };
         let seen = observe::one(self.root, &Resource::new(want), &History::default(), &BTreeSet::new());
         // A unit that is gone has nothing left to give back.
         let Some(Observed::Unit { enabled: now_enabled, masked: now_masked, active: now, .. }) = seen else {
@@ -216,7 +233,7 @@ impl Undo<'_> {
         let _ = Invocation::new("systemctl").arg("daemon-reload").run();
         for (id, name) in restarts {
             let verb = if self.root.is_live() { "restart" } else { continue };
-            tell(id, &unit::start(name, verb).map(|()| Undone::Restored));
+            tell(id, &unit::start(name, verb, false).map(|()| Undone::Restored));
         }
     }
 }

@@ -1,0 +1,173 @@
+//! A desk where cards are made: what `build-images` made of `vnext`, a small image as a vendor's, a token, and calls.
+
+use super::super::disks::{MIB, root_files};
+use anyhow::{Context as _, ensure};
+use host::disk::Whole;
+use host::disk::fat::Fat;
+use host::disk::passport::{PATH, Passport};
+use host::disk::table::Table;
+use host::disk::{Part, ReadAt as _};
+use host::process::Invocation;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tests::desk::Desk;
+use tests::programs::{self, said};
+
+/// Of a token that ends soon; what follows the point must be on cards alone.
+pub const TOKEN_END: &str = "abcdef.0123456789canary";
+/// Whoever operates it.
+pub const SSH_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIHkT4cwkWR7M6tVcU1uTrBk5sIcM5P0uLrqGpsT5SbA me";
+/// Where the boot partition lies, how long it is, and how long the root after it, in MiB.
+pub const BOOT: (u64, u64) = (4, 40);
+const ROOT: u64 = 60;
+/// How long the image is, in MiB.
+pub const SIZE: u64 = BOOT.0 + BOOT.1 + ROOT + 1;
+
+/// What a person has before the first card.
+#[derive(Debug)]
+pub struct Cards {
+    pub desk: Desk,
+    pub base: PathBuf,
+    pub token: PathBuf,
+}
+
+impl Cards {
+    /// Builds all of it.
+    pub fn new() -> anyhow::Result<Self> {
+        let desk = Desk::new()?;
+        let built = desk.build()?;
+        ensure!(built.code == 0, "exit {}:\n{}", built.code, said(&built));
+        let base = base(desk.folder())?;
+        let token = desk.folder().join("token");
+        std::fs::write(&token, token_text())?;
+        Ok(Self { desk, base, token })
+    }
+
+    /// A file below the desk's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.desk.folder().join(name)
+    }
+
+    /// `flash` or `image` with base, token and output named.
+    pub fn call(&self, verb: &str, words: &[&str]) -> anyhow::Result<Invocation> {
+        let call = self.bare(verb, words)?;
+        Ok(call.arg("--base").arg(&self.base).arg("--token-file").arg(&self.token))
+    }
+
+    /// The same without base and token.
+    pub fn bare(&self, verb: &str, words: &[&str]) -> anyhow::Result<Invocation> {
+        let call = programs::xtask()?.arg(verb).args(words.iter().copied()).arg("--offline");
+        let call = call.arg("--profiles").arg(self.path("profiles")).arg("--out").arg(self.desk.out());
+        Ok(call.env("VNEXT_SSH_KEY", SSH_KEY).timeout(Duration::from_secs(900)))
+    }
+
+    /// A medium that is as long as the image and somewhat longer, full of noise.
+    pub fn noise(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path(name);
+        let (file, piece) = (File::create(&path)?, noise());
+        for at in 0..SIZE + 7 {
+            file.write_all_at(&piece, at * MIB)?;
+        }
+        Ok(path)
+    }
+}
+
+/// A MiB of noise without a zero in it.
+fn noise() -> Vec<u8> {
+    (0..MIB).map(|at| u8::try_from(at * 31 % 251).unwrap_or(1) | 1).collect()
+}
+
+/// Whether all of a medium still is noise.
+pub fn is_noise(path: &Path) -> anyhow::Result<bool> {
+    let (bytes, piece) = (std::fs::read(path)?, noise());
+    Ok(bytes.len() as u64 == (SIZE + 7) * MIB && bytes.chunks(piece.len()).all(|chunk| chunk == piece))
+}
+
+/// What `k3s token create` prints.
+pub fn token_text() -> String {
+    format!("K10{}::{TOKEN_END}\n", "a".repeat(64))
+}
+
+/// `--target-file` and `NODE=FILE` for each of these.
+pub fn targets(nodes: &[(&str, &Path)]) -> Vec<String> {
+    let words =
+        |(node, path): &(&str, &Path)| ["--target-file".to_owned(), format!("{node}={}", path.display())];
+    nodes.iter().flat_map(words).collect()
+}
+
+pub fn strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// An image as Raspberry Pi's: FAT with the kernel's line, then ext4 with a small system whose first boot obeys cloud-init.
+pub fn base(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = folder.join("base.img");
+    File::create(&path)?.set_len(SIZE * MIB)?;
+    let root = BOOT.0 + BOOT.1;
+    let script = format!(
+        "label: dos\nlabel-id: 0x5f3a1c27\nstart={}MiB, size={}MiB, type=c\nstart={root}MiB, size={ROOT}MiB, type=83\n",
+        BOOT.0, BOOT.1
+    );
+    Invocation::new("sfdisk").arg("--quiet").arg(&path).stdin(script.into_bytes()).run()?;
+    let text = path.to_str().context("a plain name")?;
+    let (offset, blocks) = ((BOOT.0 * MIB / 512).to_string(), (BOOT.1 * 1024).to_string());
+    Invocation::new("mkfs.vfat")
+        .args(["-F", "32", "-s", "1", "-n", "bootfs", "--offset", &offset, text, &blocks])
+        .run()?;
+    let at = format!("{text}@@{}", BOOT.0 * MIB);
+    for (name, content) in [
+        ("cmdline.txt", "console=tty1 root=PARTUUID=5f3a1c27-02 rootfstype=ext4 fsck.repair=yes rootwait\n"),
+        ("config.txt", "[all]\narm_64bit=1\n"),
+    ] {
+        let file = folder.join(name);
+        std::fs::write(&file, content)?;
+        Invocation::new("mcopy").args(["-i", &at]).arg(&file).arg("::/").run()?;
+    }
+    let files = folder.join("root");
+    root_files(&files)?;
+    let extended = format!("offset={},root_owner=0:0", root * MIB);
+    let call =
+        Invocation::new("mke2fs").args(["-q", "-F", "-t", "ext4", "-L", "rootfs", "-E", &extended, "-d"]);
+    call.arg(&files).arg(text).arg(format!("{ROOT}M")).run()?;
+    Ok(path)
+}
+
+/// The passport of a card, every file of it verified.
+pub fn passport(card: &Path) -> anyhow::Result<Passport> {
+    let disk = Whole::open(card)?;
+    let boot = Part::new(&disk, BOOT.0 * MIB, BOOT.1 * MIB);
+    let fat = Fat::open(&boot)?.context("the card has a boot partition")?;
+    let text = fat.read(PATH)?.context("the card has a passport")?;
+    let passport: Passport = serde_json::from_slice(&text)?;
+    let fates = passport.verify(&fat, false)?;
+    ensure!(fates.values().all(|fate| !fate.is_drift()), "{fates:?}");
+    Ok(passport)
+}
+
+/// Whether a card can't boot: its first MiB is zeroes.
+pub fn is_blank(card: &Path) -> anyhow::Result<bool> {
+    let first = Whole::open(card)?.bytes(0, usize::try_from(MIB)?)?;
+    Ok(first.iter().all(|byte| *byte == 0))
+}
+
+/// Every checker that there is finds nothing wrong with it.
+pub fn is_sound(card: &Path) -> anyhow::Result<()> {
+    let disk = Whole::open(card)?;
+    ensure!(Table::read(&disk)?.damages.is_empty(), "the table is damaged");
+    let text = card.to_str().context("a plain name")?;
+    let apart = card.with_extension("boot");
+    std::fs::write(&apart, disk.bytes(BOOT.0 * MIB, usize::try_from(BOOT.1 * MIB)?)?)?;
+    let root = format!("{text}?offset={}", (BOOT.0 + BOOT.1) * MIB);
+    for (program, words) in [
+        ("sfdisk", vec!["--verify", "--quiet", text]),
+        ("e2fsck", vec!["-f", "-n", &root]),
+        ("fsck.vfat", vec!["-n", apart.to_str().context("a plain name")?]),
+    ] {
+        let output = programs::answering(Invocation::new(program).args(words)).run()?;
+        ensure!(output.code == 0, "{program}: exit {}:\n{}", output.code, said(&output));
+    }
+    Ok(std::fs::remove_file(&apart)?)
+}

@@ -1,0 +1,23 @@
+//! Cards as a person makes them with `flash` and `image`: on files that play devices, and on loop devices.
+
+mod cut_off;
+mod desk;
+mod image;
+mod page;
+mod refused;
+mod side_by_side;
+
+use tests::lab::{Lab, Need};
+use tests::ring::{Ring, Trial};
+
+pub fn trials() -> Vec<Trial> {
+    [refused::trials(), side_by_side::trials(), cut_off::trials(), image::trials(), page::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A trial of this noun.
+fn trial(name: &str, needs: &[Need], body: fn(&Lab) -> anyhow::Result<()>) -> Trial {
+    Trial::new(Ring::Static, format!("flash::{name}"), body).needs(needs)
+}
