@@ -192,6 +192,7 @@ fn descendants() -> Vec<Pid> {
 mod tests {
     use super::*;
     use crate::process::Invocation;
+    use crate::report::{Kind, Report, Style};
     use crate::stage::{OutputFolder, StageError};
     use std::fs::{self, File};
     use std::path::Path;
@@ -221,6 +222,8 @@ mod tests {
         }
         signal_hook::low_level::raise(SIGINT).unwrap();
         assert!(came(), "the handler has run");
+        let report = Report::new(Style::Plain);
+        report.task(Kind::Node, "said too late", None).step("and this");
         // As a verb that does not look does it.
         let other = folder.join("out/b");
         let file = [(stage.path().join("file"), other.as_path())];
@@ -241,7 +244,10 @@ mod tests {
             .env(VARIABLE, folder.path());
         let output = call.accept([0, 101, 130]).run().unwrap();
         assert_eq!(output.code, i32::from(EXIT_CODE), "{} {}", output.text(), output.stderr_tail);
-        assert!(output.stderr_tail.contains("interrupted"), "{}", output.stderr_tail);
+        let said = &output.stderr_tail;
+        assert!(said.contains("interrupted"), "{said}");
+        assert!(said.contains("node said too late: failed, given up"), "{said}");
+        assert_eq!(said.matches("said too late").count(), 1, "{said}");
         for name in ["deaf", "listens"] {
             let number = fs::read_to_string(at(name)).unwrap();
             let stat = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();

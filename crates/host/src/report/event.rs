@@ -117,3 +117,10 @@ pub enum Event {
         line: String,
     },
 }
+
+impl Event {
+    /// Whether it tells of work that has not come to its end.
+    pub(super) const fn is_of_work_that_goes_on(&self) -> bool {
+        matches!(self, Self::Started { .. } | Self::Advanced { .. } | Self::Stepped { .. })
+    }
+}

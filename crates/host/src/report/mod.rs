@@ -124,6 +124,10 @@ impl Report {
         Consumer::Plain
     }
     fn emit(&self, event: Event) {
+        // Work that is given up goes on for a moment; the last that a person reads is that it was, and what is left of it.
+        if crate::process::is_ending() && event.is_of_work_that_goes_on() {
+            return;
+        }
         match &self.0.consumer {
             Consumer::Quiet => {}
             Consumer::Plain => lines::plain(&event, &mut std::io::stderr().lock()),
