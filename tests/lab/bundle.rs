@@ -18,6 +18,8 @@ use std::time::Duration;
 pub const CLUSTER: &str = "lab";
 /// The cluster of three servers.
 pub const TRIO: &str = "trio";
+/// The cluster with an agent that boots from a card.
+pub const INSERTED: &str = "inserted";
 /// The cluster with an agent of the other architecture.
 pub const MIXED: &str = "mixed";
 /// How its bundles are built: with everything inside, since the desk has no vendor to reach.

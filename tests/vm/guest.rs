@@ -16,6 +16,7 @@ use anyhow::{Context as _, ensure};
 use desired::Arch;
 use host::process::Invocation;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -39,12 +40,14 @@ pub struct Options<'a> {
     pub stick: Option<&'a Path>,
     /// Its address, in a network of 24 bits of its own in which it is alone; the first one is this machine.
     pub address: Ipv4Addr,
+    /// A port of its own, and one of this machine that leads there.
+    pub serves: Option<(u16, u16)>,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
         let address = Ipv4Addr::new(10, 0, 2, 15);
-        Self { arch: Arch::Amd64, memory: 768, kernel_words: Vec::new(), stick: None, address }
+        Self { arch: Arch::Amd64, memory: 768, kernel_words: Vec::new(), stick: None, address, serves: None }
     }
 }
 
@@ -59,6 +62,7 @@ pub struct Guest<'lab> {
     memory: u32,
     has_stick: bool,
     address: Ipv4Addr,
+    serves: Option<(u16, u16)>,
     kernel_words: Vec<String>,
     boots: u32,
 }
@@ -95,6 +99,7 @@ impl<'lab> Guest<'lab> {
             memory: options.memory,
             has_stick: options.stick.is_some(),
             address: options.address,
+            serves: options.serves,
             kernel_words: options.kernel_words.clone(),
             boots: 0,
         })
@@ -232,10 +237,13 @@ impl<'lab> Guest<'lab> {
     fn words(&self, port: u16) -> anyhow::Result<Vec<OsString>> {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let [a, b, c, _] = self.address.octets();
-        let network = format!(
+        let mut network = format!(
             "user,id=net,net={a}.{b}.{c}.0/24,host={a}.{b}.{c}.2,dhcpstart={},hostfwd=tcp:127.0.0.1:{port}-:22",
             self.address
         );
+        if let Some((own, here)) = self.serves {
+            write!(network, ",hostfwd=tcp:127.0.0.1:{here}-:{own}")?;
+        }
         let memory = self.memory.to_string();
         // Flushes of the guest reach this machine's disk; the default, said because everything here depends on it.
         let disk = format!("if=none,id=root,format=qcow2,cache=writeback,file={}", at("disk.qcow2"));

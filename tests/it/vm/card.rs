@@ -12,8 +12,11 @@ use tests::vm::rehearsal::{boots, machine, rehearse};
 /// How often a first boot loses its power in the long trial, each time another one.
 const CUTS: u32 = 10;
 /// Somebody's program that keeps its data on the share, started with the machine.
-const GATED: &str = "[Unit]\nDescription=Writes to a share\n[Service]\nType=oneshot\nRemainAfterExit=yes\nUser=keeper\n\
+pub const GATED: &str = "[Unit]\nDescription=Writes to a share\n[Service]\nType=oneshot\nRemainAfterExit=yes\nUser=keeper\n\
                      ExecStart=/bin/sh -c 'date >>/mnt/media/written'\n[Install]\nWantedBy=multi-user.target\n";
+
+/// Installs it.
+pub const INSTALL: &str = "cat >/etc/systemd/system/lab-media.service && systemctl daemon-reload && systemctl -q enable lab-media.service";
 
 pub fn trials() -> Vec<Trial> {
     let own = [Need::DiskTools, Need::Base, Need::Machine];
@@ -78,8 +81,7 @@ fn further(machine: &Machine, arch: Arch, boot: u32) -> anyhow::Result<()> {
     let mounted = machine.sh("findmnt -n -o FSTYPE /mnt/media; systemctl is-active mnt-media.automount")?;
     ensure!(mounted == "autofs\nactive", "{mounted}");
     if boot == 1 {
-        let write = "cat >/etc/systemd/system/lab-media.service && systemctl -q enable lab-media.service";
-        machine.call(&["sh", "-c", write])?.stdin(GATED.as_bytes()).run()?;
+        machine.call(&["sh", "-c", INSTALL])?.stdin(GATED.as_bytes()).run()?;
         return Ok(());
     }
     let state = machine.call(&["systemctl", "is-active", "lab-media.service"])?.accept([0, 3]).run()?;

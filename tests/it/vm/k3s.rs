@@ -4,17 +4,19 @@ use super::trial;
 use anyhow::ensure;
 use desired::Arch;
 use serde_json::json;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 use tests::lab::airgap::POD_IMAGE;
-use tests::lab::bundle::{Bundle, MIXED};
+use tests::lab::bundle::{Bundle, INSERTED, MIXED};
 use tests::lab::cluster::Cluster;
 use tests::lab::node::wait_for;
 use tests::lab::{Lab, Need};
-use tests::programs::said;
+use tests::programs::{said, scratch, xtask};
 use tests::ring::{Ring, Trial};
+use tests::vm::card::{Machine, Other, image};
 use tests::vm::guest::{Guest, Options};
+use tests::vm::rehearsal::{Role, rehearse};
 
 /// The first server of the lab's profile; its address is among the guest's own.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 10);
@@ -23,6 +25,8 @@ const READY: Duration = Duration::from_secs(900);
 
 /// What the lab's k3s starts containers by.
 const SHIM: &str = "/usr/local/bin/containerd-shim-runc-v2";
+/// What runs on a machine to see that it runs something.
+const POD: &str = "in-a-guest";
 /// Where the profile's agents read their token.
 const TOKEN: &str = "/root/join-token";
 
@@ -36,6 +40,9 @@ pub fn trials() -> Vec<Trial> {
             .long(),
         Trial::new(Ring::Vm, "k3s::an_arm64_agent_joins_an_amd64_server", other_agent)
             .needs(&[Need::OtherArch, Need::OtherGuest, Need::K3s, Need::OtherK3s, Need::Engine, Need::Node])
+            .long(),
+        Trial::new(Ring::Vm, "card::rehearsed_as_an_agent_it_is_ready_in_a_real_clusters_list", card)
+            .needs(&[Need::DiskTools, Need::Base, Need::Machine, Need::K3s, Need::Engine, Need::Node])
             .long(),
     ]
 }
@@ -99,6 +106,48 @@ fn other_agent(lab: &Lab) -> anyhow::Result<()> {
     machine.joins(lab, &cluster)
 }
 
+/// Nobody logs in to it before it has joined: its token came on the card, lives an hour, and is gone from the card afterwards.
+fn card(lab: &Lab) -> anyhow::Result<()> {
+    let cluster = Cluster::joined(lab)?;
+    let (bundle, folder) = (Bundle::of_cluster(lab, INSERTED)?, scratch()?);
+    let (token, file) = (cluster.token("1h")?, folder.path().join("token"));
+    std::fs::write(&file, token.expose())?;
+    let call = xtask()?.args(["image", "agent", "--profiles"]).arg(bundle.profiles());
+    let call = call.arg("--token-file").arg(&file);
+    let card = image(lab, call, (Arch::Amd64, "agent"), &bundle.out().join(INSERTED))?;
+    let server = SocketAddrV4::new(ADDRESS, 6443);
+    let role = Role {
+        node: "agent".to_owned(),
+        arch: Arch::Amd64,
+        address: Ipv4Addr::new(198, 19, 0, 14),
+        user: None,
+        // What follows its name.
+        secrets: token.expose().rsplit('.').take(1).map(str::to_owned).collect(),
+        // There is no time server here.
+        orphans: vec!["systemd-time-wait-sync.service".to_owned()],
+        others: vec![Other { seen_as: server, is: server }],
+    };
+    let (rehearsal, _) = rehearse(&card, &role, &|machine, boot| is_agent(lab, &cluster, machine, boot))?;
+    rehearsal.write_down()?;
+    ensure!(rehearsal.held(), "{}", rehearsal.failures());
+    Ok(())
+}
+
+fn is_agent(lab: &Lab, cluster: &Cluster<'_>, machine: &Machine, boot: u32) -> anyhow::Result<()> {
+    wait_until_ready(cluster, "agent")?;
+    if boot == 1 {
+        machine.call(&words_to_put(SHIM))?.stdin(std::fs::read(lab.k3s().shim())?).run()?;
+        return runs_a_pod(cluster, "agent");
+    }
+    // The pod of the first boot is started again by itself.
+    wait_for("its pod runs again", READY, || {
+        let found = cluster.kubectl(&["get", "pod", POD])?;
+        let restarts = found["status"]["containerStatuses"][0]["restartCount"].as_u64();
+        let is_running = found["status"]["containerStatuses"][0]["state"]["running"].is_object();
+        Ok((restarts > Some(0) && is_running).then_some(()))
+    })
+}
+
 /// A kernel of its own behind a router, in a cluster whose server is somewhere else: its token lives an hour, and it keeps
 /// its address beside the router's.
 struct Agent<'a> {
@@ -122,11 +171,7 @@ impl Agent<'_> {
         put(&guest, TOKEN, cluster.token("1h")?.expose().as_bytes().to_vec())?;
         let joined = guest.bootstrap(&join)?;
         ensure!(joined.code == 0, "join ends with {}: {}", joined.code, said(&joined));
-        wait_for("the cluster calls it Ready", READY, || {
-            let node = format!("node/{name}");
-            let wait = ["wait", "--for=condition=Ready", "--timeout=5s", &node];
-            Ok(cluster.server().said("kubectl", &wait).ok())
-        })?;
+        wait_until_ready(cluster, name)?;
         let found = cluster.kubectl(&["get", "node", name])?;
         let arch = &found["status"]["nodeInfo"]["architecture"];
         ensure!(arch == self.options.arch.as_str(), "the cluster takes it for {arch}");
@@ -137,9 +182,18 @@ impl Agent<'_> {
     }
 }
 
+fn wait_until_ready(cluster: &Cluster<'_>, node: &str) -> anyhow::Result<()> {
+    let node = format!("node/{node}");
+    wait_for("the cluster calls it Ready", READY, || {
+        let wait = ["wait", "--for=condition=Ready", "--timeout=5s", &node];
+        Ok(cluster.server().said("kubectl", &wait).ok())
+    })?;
+    Ok(())
+}
+
 fn runs_a_pod(cluster: &Cluster<'_>, node: &str) -> anyhow::Result<()> {
     let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "in-a-guest" },
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": POD },
         "spec": {
             "nodeName": node, "automountServiceAccountToken": false,
             "tolerations": [{ "operator": "Exists" }],
@@ -148,14 +202,18 @@ fn runs_a_pod(cluster: &Cluster<'_>, node: &str) -> anyhow::Result<()> {
     });
     cluster.server().call("kubectl").args(["apply", "-f", "-"]).stdin(pod.to_string()).run()?;
     wait_for("its pod runs", READY, || {
-        let found = cluster.kubectl(&["get", "pod", "in-a-guest"])?;
+        let found = cluster.kubectl(&["get", "pod", POD])?;
         Ok((found["status"]["phase"] == "Running").then_some(()))
     })
 }
 
+/// Reads a file from standard input.
+fn words_to_put(path: &str) -> [&str; 4] {
+    ["sh", "-c", "mkdir -p \"${0%/*}\" && cat >\"$0\" && chmod 700 \"$0\"", path]
+}
+
 fn put(guest: &Guest<'_>, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
-    let script = "mkdir -p \"${0%/*}\" && cat >\"$0\" && chmod 700 \"$0\"";
-    guest.call(&["sh", "-c", script, path]).stdin(bytes).run()?;
+    guest.call(&words_to_put(path)).stdin(bytes).run()?;
     Ok(())
 }
 

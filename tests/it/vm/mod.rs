@@ -1,6 +1,7 @@
 //! What needs a kernel of its own, or another architecture than this machine's.
 
 mod card;
+mod drill;
 mod foreign;
 mod k3s;
 mod power;
@@ -12,7 +13,8 @@ use tests::ring::{Ring, Trial};
 
 /// Every noun's trials.
 pub fn trials() -> Vec<Trial> {
-    let all = [card::trials(), foreign::trials(), share::trials(), power::trials(), k3s::trials()];
+    let all =
+        [card::trials(), drill::trials(), foreign::trials(), share::trials(), power::trials(), k3s::trials()];
     all.into_iter().flatten().collect()
 }
 

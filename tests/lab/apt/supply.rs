@@ -129,6 +129,7 @@ pub const SUPPLIES: &[Supply] = &[
     supply(Need::OtherGuest, "ssh", &[package("openssh-client")], &["openssh-client"]),
     supply(Need::Machine, "qemu-system-x86_64", QEMU, &["qemu-system-x86"]),
     supply(Need::Machine, "ssh", &[package("openssh-client")], &["openssh-client"]),
+    supply(Need::Machine, "nc", &[package("netcat-openbsd")], &["netcat"]),
     supply(Need::OtherMachine, "qemu-system-aarch64", OTHER_QEMU, &["qemu-system-arm"]),
     supply(Need::OtherMachine, "ssh", &[package("openssh-client")], &["openssh-client"]),
     supply(

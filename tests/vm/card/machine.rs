@@ -10,8 +10,9 @@ use anyhow::{Context as _, bail, ensure};
 use desired::Arch;
 use host::process::{Invocation, Output};
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -32,6 +33,17 @@ pub struct Options {
     pub medium: u64,
     /// The address that its card gives it, in a network of 24 bits whose second one is the gateway and this machine.
     pub address: Ipv4Addr,
+    /// Who else is in its network, and where that is from here.
+    pub others: Vec<Other>,
+}
+
+/// A port of another machine, as a card's machine sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Other {
+    /// Its address in the machine's network.
+    pub seen_as: SocketAddrV4,
+    /// Where it listens in truth, or one day will.
+    pub is: SocketAddrV4,
 }
 
 /// A machine with a card in it.
@@ -231,10 +243,13 @@ impl Machine {
         let [a, b, c, own] = address.octets();
         // Whoever asks for an address gets another one than the card's: a login shows that the card's is used.
         let other = Ipv4Addr::new(a, b, c, own ^ 128);
-        let network = format!(
+        let mut network = format!(
             "user,id=net,net={a}.{b}.{c}.0/24,host={a}.{b}.{c}.2,dns={a}.{b}.{c}.3,dhcpstart={other},\
              hostfwd=tcp:127.0.0.1:{port}-{address}:22"
         );
+        for Other { seen_as, is } in &self.options.others {
+            write!(network, ",guestfwd=tcp:{seen_as}-cmd:nc -N {} {}", is.ip(), is.port())?;
+        }
         let medium = format!("if=none,id=card,format=raw,cache=writeback,file={}", self.medium().display());
         let key = std::fs::read_to_string(self.folder.path().join("key.pub"))?;
         let credential = format!("name={ROOT_KEY},string={}", key.trim());

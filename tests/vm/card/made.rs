@@ -10,8 +10,9 @@ use crate::vm::line;
 use crate::vm::rehearsal::Role;
 use anyhow::{Context as _, ensure};
 use desired::Arch;
+use host::process::Invocation;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -60,6 +61,7 @@ impl Cards {
             orphans: ["mnt-media.mount", "rootstock-mounts.service", "lab-media.service"]
                 .map(str::to_owned)
                 .into(),
+            others: Vec::new(),
         }
     }
 
@@ -68,18 +70,32 @@ impl Cards {
     /// # Errors
     /// If the product makes none.
     pub fn card(&self, lab: &Lab, arch: Arch) -> anyhow::Result<PathBuf> {
-        let node = self.role(arch).node;
         let key = std::fs::read_to_string(self.key().with_extension("pub")).context("read the key")?;
-        let call =
-            programs::xtask()?.args(["image", &node, "--offline", "--base"]).arg(lab.base(arch).image());
-        let call = call.arg("--profiles").arg(self.bundle.profiles()).arg("--out").arg(self.bundle.out());
+        let node = self.role(arch).node;
+        let call = programs::xtask()?.args(["image", &node, "--profiles"]).arg(self.bundle.profiles());
         let call = call.env(KEY, key.trim()).env(PASSWORD, HASH);
-        let output = call.timeout(Duration::from_secs(1200)).run()?;
-        ensure!(output.code == 0, "image ends with {}: {}", output.code, said(&output));
-        Ok(self.bundle.out().join("cards.cards").join(format!("{node}.img")))
+        image(lab, call, (arch, &node), &self.bundle.out().join("cards"))
     }
 
     fn key(&self) -> PathBuf {
         self.folder.path().join("person")
     }
+}
+
+/// A card of a node from the lab's base; `call` is one of `image` that names the node and its profiles, `built` the folder of
+/// what was built for its cluster.
+///
+/// # Errors
+/// If the product makes none.
+pub fn image(
+    lab: &Lab,
+    call: Invocation,
+    (arch, node): (Arch, &str),
+    built: &Path,
+) -> anyhow::Result<PathBuf> {
+    let out = built.parent().context("a cluster's folder lies in another")?;
+    let call = call.args(["--offline", "--base"]).arg(lab.base(arch).image());
+    let output = call.arg("--out").arg(out).timeout(Duration::from_secs(1200)).run()?;
+    ensure!(output.code == 0, "image ends with {}: {}", output.code, said(&output));
+    Ok(built.with_extension("cards").join(format!("{node}.img")))
 }

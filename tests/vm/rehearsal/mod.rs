@@ -7,7 +7,7 @@
 mod looks;
 pub mod timeline;
 
-use crate::vm::card::{Machine, Options};
+use crate::vm::card::{Machine, Options, Other};
 use crate::vm::line::Line;
 use anyhow::Context as _;
 use desired::Arch;
@@ -37,6 +37,8 @@ pub struct Role {
     pub secrets: Vec<String>,
     /// Units that are still at work at the end of a start, or have failed, since the machine they need is not there.
     pub orphans: Vec<String>,
+    /// Who is in its network.
+    pub others: Vec<Other>,
 }
 
 /// How one look ended.
@@ -123,8 +125,12 @@ pub fn rehearse(
         }
         looks::all(&mut rehearsal, &machine, role, boot);
         rehearsal.look(boot, "it is what only this node has to be", || further(&machine, boot));
-        let told = machine.sh(timeline::ASK).and_then(|answer| Timeline::read(&answer));
-        rehearsal.boots.push(told.unwrap_or_default());
+        let mut told = Timeline::default();
+        rehearsal.look(boot, "it tells who waited for what", || {
+            told = Timeline::read(&machine.sh(timeline::ASK)?)?;
+            Ok(())
+        });
+        rehearsal.boots.push(told);
         if !rehearsal.look(boot, "it shuts down in order", || machine.shut_down()) {
             break;
         }
@@ -138,7 +144,8 @@ pub fn rehearse(
 /// # Errors
 /// If there is no space for its medium.
 pub fn machine(card: &Path, role: &Role) -> anyhow::Result<Machine> {
-    let options = Options { arch: role.arch, memory: MEMORY, medium: MEDIUM, address: role.address };
+    let Role { arch, address, others, .. } = role.clone();
+    let options = Options { arch, memory: MEMORY, medium: MEDIUM, address, others };
     Machine::new(card, options)
 }
 
