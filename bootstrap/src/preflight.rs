@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use desired::Arch;
-use desired::preflight::{Mark, Needs, judge};
+use desired::preflight::{Check, Mark, Needs, judge};
 use desired::resource::Resource;
 use host::journal::History;
 use host::preflight::{collect, wait_for_clock};
@@ -51,5 +51,8 @@ pub fn run(
         return Ok(of(Mark::Warning));
     }
     let error = anyhow!("nothing was changed, since this is in the way:\n  {}", refusals.join("\n  "));
-    Err(Failure::new(Code::Missing, error))
+    // A bundle for other machines lacks nothing that this one could be given.
+    let is_wrong_bundle =
+        verdicts.iter().any(|verdict| verdict.mark == Mark::Refuse && verdict.check == Check::Userland);
+    Err(Failure::new(if is_wrong_bundle { Code::VerificationFailed } else { Code::Missing }, error))
 }

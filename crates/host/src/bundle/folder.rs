@@ -13,9 +13,7 @@ use rustix::fs::{OFlags, open};
 
 use super::BundleError;
 use super::found::{FileFault, Found};
-
-/// More than this many entries are no bundle; as for archives.
-const ENTRIES: usize = 200_000;
+use crate::archive::tar::Limits;
 
 /// What `mkfs.ext4` makes at the top of every file system, for root alone; nothing of a bundle is read from it.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -37,8 +35,9 @@ pub(super) fn walk(root: &Path, found: &mut Found) -> Result<(), BundleError> {
             let entry = entry.map_err(BundleError::unreadable(&folder))?;
             let path = relative(&prefix, &entry)?;
             count += 1;
-            if count > ENTRIES {
-                return Err(BundleError::refused(&path, format!("there are more than {ENTRIES} entries")));
+            let most = Limits::BUNDLE.entries;
+            if count > most {
+                return Err(BundleError::refused(&path, format!("there are more than {most} entries")));
             }
             let kind = entry.file_type().map_err(BundleError::unreadable(&entry.path()))?;
             if kind.is_dir() && path == LOST_AND_FOUND {

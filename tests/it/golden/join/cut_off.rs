@@ -58,10 +58,11 @@ fn killed_at_every_line() -> anyhow::Result<()> {
     let node = Node::new(&resources())?;
     let (before, joined, lines, _) = uninterrupted(&node)?;
     ensure!(lines > 30, "only {lines} lines");
-    let mut killed = 0;
+    let (mut killed, mut missed) = (0, Vec::new());
     for line in 1..=lines {
+        let mut of_line = 0;
         for leaves_at_once in [false, true] {
-            killed += u32::from(
+            of_line += u32::from(
                 caught(|| {
                     node.renew()?;
                     Ok(((), node.killed("join", |node| node.journal_lines() >= line)?))
@@ -75,32 +76,54 @@ fn killed_at_every_line() -> anyhow::Result<()> {
                 recovers(&node, (&before, &joined), &format!("killed at line {line}"))?;
             }
         }
+        killed += of_line;
+        if of_line == 0 {
+            missed.push(line);
+        }
     }
-    ensure!(usize::try_from(killed)? > lines, "only {killed} of {} runs were caught alive", lines * 2);
+    tests::ring::say(&format!("{killed} kills of join at {lines} lines of its journal"));
+    // Behind its last line a run has so little to do that it may always be over.
+    ensure!(missed.iter().all(|line| *line == lines), "no run was caught alive at the lines {missed:?}");
     Ok(())
 }
 
 fn killed_at(moments: u32) -> anyhow::Result<()> {
     let node = Node::new(&resources())?;
-    let (before, joined, _, whole) = uninterrupted(&node)?;
+    let (before, joined, ..) = uninterrupted(&node)?;
+    // The first run warmed what the others find warm.
+    node.renew()?;
+    let (.., mut whole) = uninterrupted(&node)?;
+    let mut killed = 0;
     for moment in 0..moments {
-        node.renew()?;
         // The verification of the bundle comes first and changes nothing; a little of it is enough.
-        let after = whole.mul_f64(0.2 + 0.8 * f64::from(moment) / f64::from(moments));
-        let started = Instant::now();
-        node.killed("join", |_| started.elapsed() >= after)?;
-        recovers(&node, (&before, &joined), &format!("killed after {after:?}"))?;
+        let part = 0.2 + 0.75 * f64::from(moment) / f64::from(moments);
+        let ((), is_killed) = caught(|| {
+            node.renew()?;
+            let started = Instant::now();
+            let is_killed = node.killed("join", |_| started.elapsed() >= whole.mul_f64(part))?;
+            // The uninterrupted run was slow, as on a machine that had other work.
+            whole = if is_killed { whole } else { whole.mul_f64(0.9) };
+            Ok(((), is_killed))
+        })?;
+        killed += u32::from(is_killed);
+        recovers(&node, (&before, &joined), &format!("killed after {part} of {whole:?}"))?;
     }
+    tests::ring::say(&format!("{killed} kills of join at {moments} moments of {whole:?}"));
+    ensure!(killed * 10 >= moments * 9, "only {killed} of {moments} runs were caught alive");
     Ok(())
 }
 
 fn leave_killed() -> anyhow::Result<()> {
     let node = Node::new(&resources())?;
     let (before, joined, lines, _) = uninterrupted(&node)?;
+    let mut killed = 0;
     for more in 1..=15 {
-        node.renew()?;
-        expect(&node.join()?, DONE, &[])?;
-        node.killed("leave", |node| node.journal_lines() >= lines + more)?;
+        let ((), is_killed) = caught(|| {
+            node.renew()?;
+            expect(&node.join()?, DONE, &[])?;
+            Ok(((), node.killed("leave", |node| node.journal_lines() >= lines + more)?))
+        })?;
+        killed += u32::from(is_killed);
         if more % 2 == 0 {
             expect(&node.join()?, DONE, &["converged"])?;
             same(&joined, &node.tree()?, &format!("leave killed after {more} lines, joined"))?;
@@ -108,6 +131,7 @@ fn leave_killed() -> anyhow::Result<()> {
         expect(&node.leave()?, DONE, &[])?;
         same(&before, &whole_tree(node.root())?, &format!("leave killed after {more} lines"))?;
     }
+    ensure!(killed > 10, "only {killed} of 15 runs of leave were caught alive");
     Ok(())
 }
 

@@ -4,13 +4,14 @@ use super::{DONE, expect, golden, same};
 use anyhow::{Context as _, ensure};
 use desired::Mode;
 use desired::resource::{Owner, Resource, Want};
-use host::process::Output;
+use host::process::{Invocation, Output};
 use tests::node::{ADDRESS, Artifact, Node, VARIABLE, resources, tool, whole_tree};
 use tests::ring::Trial;
 
 pub fn trials() -> Vec<Trial> {
     vec![
         golden("join::a_broken_bundle_is_refused_before_the_first_change", broken_bundle),
+        golden("join::a_hostile_bundle_is_refused_before_the_first_change", hostile_bundle),
         golden("join::a_failed_change_stops_only_what_needs_it", failed_change),
         golden("join::a_missing_secret_is_named_and_made_up_for", missing_secret),
         golden("join::a_deferred_artifact_is_fetched_verified_and_tried_again", deferred),
@@ -39,6 +40,50 @@ fn broken_bundle() -> anyhow::Result<()> {
     std::fs::remove_file(node.archive())?;
     expect(&node.join()?, 5, &["can't read"])?;
     same(&before, &whole_tree(node.root())?, "no bundle")
+}
+
+/// A bundle that somebody has added to, with everything else in it as it was.
+fn hostile_bundle() -> anyhow::Result<()> {
+    let node = Node::new(&resources())?;
+    let before = whole_tree(node.root())?;
+    let good = Invocation::new("gzip").arg("-dc").arg(node.archive()).run()?.stdout;
+    let many = || (0..100_000).flat_map(|number| member(&format!("rootstock/many/{number}"), b'0', 0o644, 0));
+    for (why, added) in [
+        ("climbs", member("rootstock/../../etc/cron.d/mine", b'0', 0o644, 0)),
+        ("symbolic link", member("rootstock/link", b'2', 0o777, 0)),
+        ("device", member("rootstock/disk", b'4', 0o600, 0)),
+        ("setuid", member("rootstock/shell", b'0', 0o4755, 0)),
+        ("sparse", member("rootstock/holes", b'S', 0o644, 10 << 30)),
+        ("more than 50000 entries", many().collect()),
+    ] {
+        let tar = [added, good.clone()].concat();
+        let mut packed = Invocation::new("gzip").args(["-n", "-1"]).stdin(tar).run()?.stdout;
+        // As the product writes it, or it is refused for that.
+        packed[8..10].copy_from_slice(&[0, 255]);
+        std::fs::write(node.archive(), packed)?;
+        expect(&node.join()?, 6, &["is not usable", why])?;
+        same(&before, &whole_tree(node.root())?, why)?;
+    }
+    Ok(())
+}
+
+/// A header of a tar file (tar(5), ustar) whose content, if it has any, does not follow.
+fn member(path: &str, kind: u8, mode: u32, size: u64) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, path.as_bytes());
+    put(100, format!("{mode:07o}").as_bytes());
+    for at in [108, 116] {
+        put(at, b"0000000");
+    }
+    put(124, format!("{size:011o}").as_bytes());
+    put(136, b"00000000000");
+    put(148, b"        ");
+    put(156, &[kind]);
+    put(257, b"ustar  ");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    header
 }
 
 fn failed_change() -> anyhow::Result<()> {

@@ -31,9 +31,9 @@ pub struct Limits {
 impl Limits {
     /// For bundles: a thousand nodes' resources and some gigabytes of vendor files fit in.
     pub const BUNDLE: Self =
-        Self { entries: 200_000, entry_bytes: 4 << 30, total_bytes: 16 << 30, layer: false };
-    /// For archives that `ADD` puts into an image.
-    pub const LAYER: Self = Self { layer: true, ..Self::BUNDLE };
+        Self { entries: 50_000, entry_bytes: 4 << 30, total_bytes: 16 << 30, layer: false };
+    /// For archives that `ADD` puts into an image: whole systems.
+    pub const LAYER: Self = Self { entries: 200_000, layer: true, ..Self::BUNDLE };
 }
 
 /// What a [`Member`] is.
