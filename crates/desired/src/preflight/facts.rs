@@ -31,6 +31,8 @@ pub struct Facts {
     pub server_certificates: Answer<Digest>,
     /// The token's kind.
     pub token: Answer<TokenFact>,
+    /// Whether the server lets somebody join with it; not asked of a node that has a certificate of its own.
+    pub token_accepted: Answer<bool>,
     /// Who listens where.
     pub listeners: Answer<Vec<Listener>>,
     /// What `iptables --version` says; none where it is not there.

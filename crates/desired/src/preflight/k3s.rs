@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::needs::{K3sNeeds, Role};
 use super::token::TokenKind;
 use super::{Check, Needs, Verdict, known};
+use crate::observed::Answer;
 
 /// How a token for an agent is made.
 const MINT: &str = "make one on a server: k3s token create --ttl 1h";
@@ -45,6 +46,15 @@ pub(super) fn token(k3s: &K3sNeeds, facts: &Facts) -> Result<Verdict, Verdict> {
         (Role::Agent, _) if !full => {
             refuse("K11", "without the hash of the certificates any machine can pose as the server", MINT)
         }
+        _ if facts.token_accepted == Answer::Known(false) => refuse(
+            "K14",
+            "the server lets nobody join with it: it has ended, was taken back, or its secret is another",
+            if k3s.role == Role::Agent {
+                MINT
+            } else {
+                "take it again from /var/lib/rancher/k3s/server/token there"
+            },
+        ),
         (Role::Agent, TokenKind::Bootstrap) => {
             let evidence = format!("{}; it ends 24 h after it was made unless told otherwise", token.words());
             Ok(Verdict::ok(CHECK, "K14", evidence))

@@ -50,6 +50,7 @@ fn sound() -> Facts {
         server: Answer::Known(Ok(())),
         server_certificates: Answer::Known(Digest::sha256_of(b"abc")),
         token: Answer::Known(TokenFact::of(&format!("K10{HASH}::abcdef.0123456789abcdef"))),
+        token_accepted: Answer::Known(true),
         listeners: Answer::Known(Vec::new()),
         iptables: k(Some("iptables v1.8.11 (nf_tables)".to_owned())),
         vxlan: Answer::Known(true),
@@ -138,6 +139,7 @@ const REFUSALS: &[(Check, &str, &str, Harm)] = &[
     (Check::ServerCertificate, "K10", "the token is for ba7816bf8f01", |_, f| {
         f.server_certificates = Answer::Known(Digest::sha256_of(b"other"));
     }),
+    (Check::Token, "K14", "it has ended", |_, f| f.token_accepted = Answer::Known(false)),
     (Check::Ports, "K20", "10250/tcp by kubelet", |_, f| {
         f.listeners = listens("tcp", 10250, Some("kubelet"));
     }),

@@ -1,40 +1,13 @@
-//! Facts about k3s: token, certificates of the server, programs and modules, and who is here already.
+//! Facts about k3s: programs and modules, and who is here already.
 
-use desired::Digest;
 use desired::observed::Answer;
 use desired::preflight::facts::Kubernetes;
-use desired::preflight::needs::{CONFIG, K3sNeeds, TOKEN, scalars};
-use desired::preflight::token::TokenFact;
-use desired::resource::SecretPart;
+use desired::preflight::needs::{CONFIG, scalars};
 
 use super::{NOT_LIVE, asked, kernel_text, mapped};
 use crate::journal::History;
 use crate::process::{Invocation, find_program};
 use crate::root::Root;
-use crate::secret;
-
-/// The kind of the token that will lie here, or of the one that does where the new one can't be read again.
-pub(super) fn token(root: &Root, k3s: &K3sNeeds) -> Answer<TokenFact> {
-    let Some(parts) = &k3s.token else { return Answer::unknown("the resources have no token") };
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            SecretPart::Text(part) => text.push_str(part),
-            SecretPart::Secret(reference) => match secret::read(root, reference) {
-                Ok(secret) => text.push_str(secret.expose()),
-                Err(why) => return present(root, format!("it comes from {reference}, {why}")),
-            },
-        }
-    }
-    Answer::Known(TokenFact::of(&text))
-}
-
-fn present(root: &Root, why: String) -> Answer<TokenFact> {
-    match root.read_text(TOKEN) {
-        Ok(Some(text)) => Answer::Known(TokenFact::of(&text)),
-        _ => Answer::unknown(why),
-    }
-}
 
 /// What the program that is here says of itself.
 pub(super) fn version(root: &Root) -> Answer<Option<String>> {
@@ -47,33 +20,6 @@ pub(super) fn version(root: &Root) -> Answer<Option<String>> {
             Err(why) => Answer::unknown(why),
         },
         Err(error) => Answer::unknown(format!("{PROGRAM} can't be looked at: {error}")),
-    }
-}
-
-/// The digest of what the server shows at `/cacerts`; asked with the node's own curl, which has TLS. Nothing is believed
-/// yet at that point, so nothing is verified: the digest itself is what is held against the token.
-pub(super) fn certificates(
-    k3s: Option<&K3sNeeds>,
-    server: &Answer<Result<(), String>>,
-    token: &Answer<TokenFact>,
-) -> Answer<Digest> {
-    let Some(address) = k3s.and_then(|k3s| k3s.server.as_deref()) else {
-        return Answer::later("it is not asked");
-    };
-    match server {
-        Answer::Known(Ok(())) => {}
-        Answer::Known(Err(_)) => return Answer::unknown("the server does not answer"),
-        Answer::Unknown { why } | Answer::Later { why } => return Answer::unknown(why.clone()),
-    }
-    if !matches!(token, Answer::Known(TokenFact { authority: Some(_), .. })) {
-        return Answer::unknown("there is no hash to hold it against");
-    }
-    let call = Invocation::new("curl").args(["--insecure", "--silent", "--show-error", "--fail"]);
-    let call = call.args(["--noproxy", "*", "--max-time", "10", "--"]);
-    match asked(&call.arg(format!("{}/cacerts", address.trim_end_matches('/')))) {
-        Ok(output) if output.stdout.is_empty() => Answer::unknown("the server shows no certificates"),
-        Ok(output) => Answer::Known(Digest::sha256_of(&output.stdout)),
-        Err(why) => Answer::unknown(why),
     }
 }
 

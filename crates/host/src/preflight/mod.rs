@@ -9,8 +9,11 @@ mod disk;
 mod k3s;
 mod machine;
 mod network;
+mod token;
 
+use desired::Digest;
 use desired::observed::Answer;
+use desired::preflight::token::TokenFact;
 use desired::preflight::{Facts, Needs};
 
 use crate::journal::History;
@@ -31,7 +34,9 @@ pub fn collect(root: &Root, needs: &Needs, history: &History) -> Facts {
         Some(server) => network::server(root, server),
         None => Answer::later(not_asked()),
     };
-    let token = k3s.map_or_else(|| Answer::later(not_asked()), |k3s| k3s::token(root, k3s));
+    let secret = k3s.map_or_else(|| Answer::later(not_asked()), |k3s| token::read(root, k3s));
+    let token = mapped(secret.clone(), |secret| Answer::Known(TokenFact::of(secret.expose())));
+    let certificates = token::certificates(k3s, &server, &token);
     let data_directory = k3s.map(|k3s| k3s.data_directory.as_str());
     Facts {
         userland: machine::userland(root),
@@ -41,7 +46,8 @@ pub fn collect(root: &Root, needs: &Needs, history: &History) -> Facts {
         hostname: Answer::Known(crate::observe::hostname(root)),
         default_routes: network::default_routes(root),
         addresses: network::addresses(root),
-        server_certificates: k3s::certificates(k3s, &server, &token),
+        server_certificates: mapped(certificates.clone(), |shown| Answer::Known(Digest::sha256_of(&shown))),
+        token_accepted: token::is_accepted(root, k3s, &secret, &certificates),
         server,
         token,
         listeners: network::listeners(root),

@@ -19,6 +19,9 @@ pub fn trials() -> Vec<Trial> {
         trial("cards_side_by_side_are_each_their_node", &[Need::DiskTools], |_| distinct()),
         trial("one_that_fails_fails_alone", &[Need::DiskTools, Need::LoopDevices], |_| alone()),
         trial("what_can_be_known_before_is_refused_before", &[Need::DiskTools], |_| before()),
+        trial("a_device_with_larger_sectors_is_left_alone", &[Need::DiskTools, Need::LoopDevices], |_| {
+            larger()
+        }),
         trial("a_device_that_was_agreed_to_is_written", &[Need::DiskTools, Need::LoopDevices], |_| device()),
     ]
 }
@@ -173,6 +176,23 @@ fn before() -> anyhow::Result<()> {
         &["nothing was written"],
     )?;
     ensure!(sum()? == untouched, "a card was changed");
+    Ok(())
+}
+
+/// The base's table counts in sectors of 512 bytes, so none of its partitions would be found on this medium.
+fn larger() -> anyhow::Result<()> {
+    let cards = Cards::new()?;
+    let backing = cards.noise("backing.img")?;
+    let untouched = Digest::sha256_of(&std::fs::read(&backing)?);
+    let make = ["--find", "--show", "--sector-size", "4096"];
+    let device = Invocation::new("losetup").args(make).arg(&backing).run()?.text();
+    let name = backing.to_str().context("a plain name")?;
+    let target = format!("rpi-01={device}");
+    let words = [&target, "--dangerously-allow-fixed-disk", "--yes-i-mean", name];
+    let output = cards.call("flash", &words)?.run();
+    answering(Invocation::new("losetup").args(["-d", &device])).run()?;
+    expect(&output?, 7, &["sectors of 512 bytes", "4096"])?;
+    ensure!(Digest::sha256_of(&std::fs::read(&backing)?) == untouched, "it was written to");
     Ok(())
 }
 

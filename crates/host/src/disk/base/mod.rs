@@ -28,7 +28,7 @@ pub(in crate::disk) use stream::Stream;
 
 use super::Whole;
 use super::insight::Insight;
-use super::table::{Scheme, Table};
+use super::table::Table;
 
 /// Bytes in a step; also what is held back of every disk's start.
 pub const STEP: usize = 1 << 20;
@@ -164,11 +164,6 @@ impl Base {
     #[must_use]
     pub const fn codec(&self) -> Codec {
         self.codec
-    }
-
-    /// Whether its table means another place on a medium with other sectors.
-    pub(super) const fn counts_sectors(&self) -> bool {
-        matches!(self.table.scheme, Scheme::Gpt { .. })
     }
 
     /// The least room a medium must have, in bytes: the disk's length, or where its last partition ends.

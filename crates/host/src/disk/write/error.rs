@@ -29,7 +29,8 @@ pub enum WriteError {
     },
     /// The table counts other sectors than the medium; nothing was written.
     #[error(
-        "the base's partition table counts sectors of {table} bytes, and those of the medium have {medium}"
+        "the base's partition table counts sectors of {table} bytes, and those of the medium have {medium}: take another \
+         medium, or another enclosure for this one"
     )]
     Sector {
         /// Bytes in a sector of the table.

@@ -179,11 +179,9 @@ fn check(base: &Base, head: &Head, target: &Target) -> Result<(), WriteError> {
     if needed > size {
         return Err(WriteError::TooLarge { needed: ByteSize(needed), size: ByteSize(size) });
     }
-    match (base.counts_sectors(), target.medium.sector()) {
-        (true, Some(medium)) if medium != head.sector() => {
-            return Err(WriteError::Sector { table: head.sector(), medium });
-        }
-        _ => {}
+    // Tables of both kinds count in sectors: on a medium with others every partition would be elsewhere.
+    if let Some(medium) = target.medium.sector().filter(|medium| *medium != head.sector()) {
+        return Err(WriteError::Sector { table: head.sector(), medium });
     }
     head.fitted(&target.patch, size).map(drop)
 }
