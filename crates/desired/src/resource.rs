@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::artifact::Pinned;
 use crate::types::{AbsPath, ArtifactName, Mode, NodeName, SecretReference, UnitName};
@@ -305,8 +306,10 @@ pub enum Want {
         /// A short name.
         name: String,
         /// The program and its arguments.
+        #[serde(deserialize_with = "program")]
         command: Vec<String>,
         /// Succeeds when there is nothing to do.
+        #[serde(deserialize_with = "program")]
         unless: Vec<String>,
     },
 }
@@ -363,9 +366,30 @@ impl Want {
     }
 }
 
+/// A program and its arguments; without a program nothing could be run or asked.
+fn program<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    if words.is_empty() {
+        Err(D::Error::custom("a command and its probe begin with a program"))
+    } else {
+        Ok(words)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_without_a_probe_is_no_resource() {
+        let words = |word: &str| vec![word.to_owned()];
+        let run =
+            Resource::new(Want::Run { name: "x".to_owned(), command: words("make"), unless: words("test") });
+        let json = serde_json::to_string(&run).unwrap();
+        assert_eq!(serde_json::from_str::<Resource>(&json).unwrap(), run);
+        let bare = json.replace("[\"test\"]", "[]");
+        assert!(serde_json::from_str::<Resource>(&bare).unwrap_err().to_string().contains("its probe"));
+    }
 
     #[test]
     fn a_resource_survives_json_and_names_itself() {

@@ -8,12 +8,16 @@ use desired::resource::{Owner, Resource, SecretPart, Want};
 use desired::{Digest, FileSet, Mode};
 use host::process::Output;
 use host::secret::{Secret, to_hand_over};
+use host::serve::Server;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tests::lab::node::{Network, Node as Machine, Options, wait_for};
 use tests::lab::{Lab, Need};
 use tests::node::{NODE, Node, SECRET, VARIABLE};
+use tests::programs::scratch;
 use tests::ring::{Ring, Trial};
 use tests::seeds;
 
@@ -28,10 +32,13 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::new(Ring::Container, "first_boot::it_joins_once_and_wipes_what_must_not_stay", joins)
             .needs(&needs),
+        Trial::new(Ring::Container, "first_boot::it_fetches_a_bundle_that_its_card_has_no_room_for", fetches)
+            .needs(&needs),
     ]
 }
 
-fn joins(lab: &Lab) -> anyhow::Result<()> {
+/// What the machine joins from: a bundle with our program and one secret.
+fn bundle() -> anyhow::Result<Vec<u8>> {
     let token = Want::SecretFile {
         path: "/etc/trial/token".parse()?,
         mode: Mode::PRIVATE,
@@ -40,8 +47,12 @@ fn joins(lab: &Lab) -> anyhow::Result<()> {
     };
     let desk = Node::new(&[])?;
     desk.bundle_with_program(&[Resource::new(token)])?;
-    let bundle = std::fs::read(desk.archive())?;
-    let seed = seed(&bundle)?;
+    Ok(std::fs::read(desk.archive())?)
+}
+
+fn joins(lab: &Lab) -> anyhow::Result<()> {
+    let bundle = bundle()?;
+    let seed = seed(&bundle, None)?;
     let network = Network::new(lab.engine())?;
     let machine = Machine::start(lab, NODE, &network, &Options::default())?;
     machine.place(&card(&seed)?)?;
@@ -75,6 +86,49 @@ fn joins(lab: &Lab) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From the desk, which first is not there, then has another bundle, then the right one, of which half is here already.
+fn fetches(lab: &Lab) -> anyhow::Result<()> {
+    let (bundle, folder) = (bundle()?, scratch()?);
+    let network = Network::new(lab.engine())?;
+    let machine = Machine::start(lab, NODE, &network, &Options::default())?;
+    let desk = machine.said("sh", &["-c", "ip -4 route show default | cut -d' ' -f3"])?;
+    let desk = SocketAddr::new(desk.trim().parse()?, TcpListener::bind("0.0.0.0:0")?.local_addr()?.port());
+    let address = format!("http://{desk}/lab/{BUNDLE}");
+    let seed = seed(&bundle, Some(address.clone()))?;
+    machine.place(&card(&seed)?)?;
+    machine.said("systemctl", &["daemon-reload"])?;
+    let waits = |words: &str| -> anyhow::Result<()> {
+        // Its own tries come later each time; nobody waits for those here.
+        machine.said("rm", &["-f", "/run/rootstock-first-boot.tries"])?;
+        ensure!(started(&machine)?.code != 0, "it joined all the same");
+        let status = machine.read(&format!("/{BOOT}/rootstock/status.txt"))?;
+        ensure!(status.starts_with(&format!("waiting\nnode {NODE}\n{words}")), "{status}");
+        Ok(())
+    };
+    waits(&format!("{address} can't be fetched; on the desk: cargo xtask serve\n"))?;
+    let file = folder.path().join(BUNDLE);
+    std::fs::write(&file, b"the bundle of another card")?;
+    let server = Server::bind(desk, BTreeMap::from([(format!("/lab/{BUNDLE}"), file.clone())]))?;
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&answers);
+    // It serves to the end of the run; its port is nobody else's meanwhile.
+    std::thread::spawn(move || {
+        server.run(move |one| noted.lock().expect("nobody panics with it").push(one.clone()))
+    });
+    waits(&format!("what {address} answers is not the bundle this card was made for\n"))?;
+    std::fs::write(&file, &bundle)?;
+    let half = bundle.len() / 2;
+    machine.place(&one(&format!("var/lib/rootstock/first-boot/{BUNDLE}.part"), &bundle[..half])?)?;
+    machine.said("rm", &["-f", "/run/rootstock-first-boot.tries"])?;
+    let last = started(&machine)?;
+    ensure!(last.code == 0, "it does not join: {}", machine.journal(UNIT, 15)?);
+    ensure!(machine.read("/etc/trial/token")? == SECRET, "the node has another secret");
+    let answers = answers.lock().expect("nobody panics with it");
+    let last = answers.last().context("it asked")?;
+    ensure!(last.status == 206 && last.bytes == (bundle.len() - half) as u64, "{last:?}");
+    is_clean(&machine, &seed)
+}
+
 fn started(machine: &Machine<'_>) -> anyhow::Result<Output> {
     Ok(machine.call("systemctl").args(["start", UNIT]).accept((0..=255).collect::<Vec<_>>()).run()?)
 }
@@ -97,12 +151,12 @@ fn is_clean(machine: &Machine<'_>, seed: &Seed) -> anyhow::Result<()> {
 }
 
 /// The seed of a machine with cloud-init under the name of this trial's node.
-fn seed(bundle: &[u8]) -> anyhow::Result<Seed> {
+fn seed(bundle: &[u8], address: Option<String>) -> anyhow::Result<Seed> {
     let mut model = seeds::model()?;
     let mut node = model.nodes.remove("hut").context("the fixture has this node")?;
     node.name = NODE.parse()?;
     model.nodes.insert(node.name.clone(), node.clone());
-    let place = BundlePlace { file: BUNDLE.to_owned(), digest: Digest::sha256_of(bundle), address: None };
+    let place = BundlePlace { file: BUNDLE.to_owned(), digest: Digest::sha256_of(bundle), address };
     seeds::of(&model, &node, &place)
 }
 

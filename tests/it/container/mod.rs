@@ -3,6 +3,7 @@
 mod around;
 mod by_hand;
 mod carried;
+mod commands;
 mod compose;
 mod engine;
 mod first_boot;
@@ -31,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         compose::trials(),
         mesh::trials(),
         around::trials(),
+        commands::trials(),
         units::trials(),
         first_boot::trials(),
     ];

@@ -5,16 +5,24 @@ mod desk;
 mod image;
 mod page;
 mod refused;
+mod served;
 mod side_by_side;
 
 use tests::lab::{Lab, Need};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
-    [refused::trials(), side_by_side::trials(), cut_off::trials(), image::trials(), page::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        refused::trials(),
+        side_by_side::trials(),
+        cut_off::trials(),
+        image::trials(),
+        page::trials(),
+        served::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A trial of this noun.
