@@ -67,6 +67,17 @@ fn server(lab: &Lab) -> anyhow::Result<()> {
     guest.shut_down()?;
     guest.set_kernel_words(Vec::new());
     guest.boot()?;
+    // FIELD K19: a board without a clock of its own, whose time server is away.
+    let now =
+        guest.sh("systemctl stop systemd-timesyncd.service 2>/dev/null; date +%s && date -s @90 >&2")?;
+    let early = guest.bootstrap(&join)?;
+    ensure!(
+        early.code == 5 && said(&early).contains("clock: ") && said(&early).contains("1970"),
+        "{}",
+        said(&early)
+    );
+    ensure!(guest.sh("test -e /usr/local/bin/k3s || echo absent")? == "absent", "it was changed in 1970");
+    guest.sh(&format!("date -s @{now}"))?;
     let joined = guest.bootstrap(&join)?;
     ensure!(joined.code == 0, "join ends with {}: {}", joined.code, said(&joined));
     is_ready(&guest)?;

@@ -6,6 +6,8 @@ use crate::observed::Answer;
 
 /// No clock is right that shows an earlier time than this, 2026-11-01: this program did not exist then.
 pub const EARLIEST: u64 = 1_793_491_200;
+/// Nor is one right that shows a later time than this, 25 years after: certificates made now have ended by then.
+const LATEST: u64 = EARLIEST + 25 * 31_556_952;
 
 pub(super) fn userland(needs: &Needs, facts: &Facts) -> Result<Verdict, Verdict> {
     const CHECK: Check = Check::Userland;
@@ -40,7 +42,11 @@ pub(super) fn clock(clock: &Answer<Clock>) -> Result<Verdict, Verdict> {
     let year = 1970 + clock.now / 31_556_952;
     if !is_sane(clock.now) {
         return Ok(Verdict::refuse(Check::Clock, "K19", format!("it is {year} here")).because(
-            "certificates would not be valid yet",
+            if clock.now < EARLIEST {
+                "certificates would not be valid yet"
+            } else {
+                "certificates would have ended"
+            },
             "let a time server set the clock (timedatectl set-ntp true), or set it: date --set",
         ));
     }
@@ -58,7 +64,7 @@ pub(super) fn clock(clock: &Answer<Clock>) -> Result<Verdict, Verdict> {
 /// Whether a clock with these seconds since 1970 can be right.
 #[must_use]
 pub const fn is_sane(now: u64) -> bool {
-    now >= EARLIEST
+    EARLIEST <= now && now <= LATEST
 }
 
 pub(super) fn memory_cgroup(needs: &Needs, facts: &Facts) -> Result<Verdict, Verdict> {

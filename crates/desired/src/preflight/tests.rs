@@ -113,6 +113,9 @@ const REFUSALS: &[(Check, &str, &str, Harm)] = &[
     (Check::K3sVersion, "K25", "first to the newest v1.35", |_, f| says_version(f, "v1.34.1+k3s1")),
     (Check::K3sVersion, "K25", "cluster's data", |_, f| says_version(f, "v2.0.0+k3s1")),
     (Check::Clock, "K19", "1970", |_, f| f.clock = Answer::Known(Clock { now: 90, is_synchronised: None })),
+    (Check::Clock, "K19", "2099", |_, f| {
+        f.clock = Answer::Known(Clock { now: 129 * 31_556_952, is_synchronised: None });
+    }),
     (Check::Hostname, "K8", "raspberrypi", |n, _| n.hostname = Some("raspberrypi".parse().unwrap())),
     (Check::Hostname, "K8", "localhost", |n, f| {
         n.hostname = None;
