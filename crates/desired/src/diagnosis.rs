@@ -22,6 +22,9 @@ pub struct Diagnosis {
     /// It may pass by itself: a server that does not answer yet.
     #[serde(skip)]
     pub may_pass: bool,
+    /// Without the agent's own certificate it passes by itself (decision 0086).
+    #[serde(skip)]
+    pub by_certificate: bool,
 }
 
 /// Texts that stand together in a line, and what they mean.
@@ -32,6 +35,7 @@ struct Sign {
     fix: &'static str,
     /// Consequences of another cause: they count only where nothing better is said.
     is_vague: bool,
+    by_certificate: bool,
 }
 
 const fn sign(
@@ -40,7 +44,7 @@ const fn sign(
     reason: &'static str,
     fix: &'static str,
 ) -> Sign {
-    Sign { words, field, reason, fix, is_vague: false }
+    Sign { words, field, reason, fix, is_vague: false, by_certificate: false }
 }
 
 const fn vague(
@@ -49,7 +53,7 @@ const fn vague(
     reason: &'static str,
     fix: &'static str,
 ) -> Sign {
-    Sign { words, field, reason, fix, is_vague: true }
+    Sign { is_vague: true, ..sign(words, field, reason, fix) }
 }
 
 /// Where a server asks itself while it is starting; an agent asks its own balancer, at another port.
@@ -76,6 +80,15 @@ const SIGNS: &[Sign] = &[
         "another server already has this node's name",
         "give every server a name of its own in the profile",
     ),
+    Sign {
+        by_certificate: true,
+        ..sign(
+            &["http: ContentLength=", "with Body length 0"],
+            "decision 0086",
+            "the server knows no such node any more, and k3s goes on showing the certificate that this node once had",
+            "remove agent/client-kubelet.crt and .key below /var/lib/rancher/k3s; k3s shows its token then",
+        )
+    },
     sign(
         &["token CA hash does not match"],
         "K10",
@@ -247,6 +260,7 @@ pub fn diagnose<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnosi
         fix: sign.fix,
         line: clean(line.trim()),
         may_pass: sign.is_vague,
+        by_certificate: sign.by_certificate,
     })
 }
 

@@ -49,6 +49,10 @@ const CASES: &[(&str, &str)] = &[
         "K21",
         "level=fatal msg=\"no default routes found in \\\"/proc/net/route\\\" or \\\"/proc/net/ipv6_route\\\"\"",
     ),
+    (
+        "decision 0086",
+        "level=info msg=\"Waiting to retrieve agent configuration; server is not ready: /var/lib/rancher/k3s/agent/serving-kubelet.crt: Post \\\"https://127.0.0.1:6444/v1-k3s/serving-kubelet.crt\\\": http: ContentLength=189 with Body length 0\"",
+    ),
 ];
 
 #[test]

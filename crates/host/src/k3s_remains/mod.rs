@@ -42,11 +42,17 @@ pub(crate) fn is_of_k3s(unit: &UnitName) -> bool {
     matches!(unit.as_str(), "k3s.service" | "k3s-agent.service")
 }
 
+/// Where the k3s that is set up here keeps its data.
+#[must_use]
+pub(crate) fn data_folder(root: &Root) -> String {
+    let settings = root.read_text(CONFIG).ok().flatten().unwrap_or_default();
+    scalars(&settings).remove("data-dir").unwrap_or_else(|| DATA.to_owned())
+}
+
 /// What is not there yet; what this tool itself has made counts as not there.
 #[must_use]
 pub(crate) fn ground(root: &Root, history: &History) -> Ground {
-    let settings = root.read_text(CONFIG).ok().flatten().unwrap_or_default();
-    let data = scalars(&settings).remove("data-dir").unwrap_or_else(|| DATA.to_owned());
+    let data = data_folder(root);
     let made: BTreeSet<AbsPath> =
         history.backwards().into_iter().flat_map(|(_, story)| story.folders.clone()).collect();
     let parts = ["agent", "data", "server", "storage"].map(|part| format!("{data}/{part}"));

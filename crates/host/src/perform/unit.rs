@@ -3,18 +3,19 @@
 //! systemctl(1) does it, below a folder with `--root`. One daemon-reload a run before the first unit; starts are not
 //! waited for by systemctl (k3s takes its time, and its failure must be told by its own journal), but watched here.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use desired::UnitName;
 use desired::diagnosis::{Diagnosis, diagnose};
 use desired::observed::{Answer, Observed};
 use desired::resource::{Resource, Want};
+use desired::{AbsPath, UnitName};
 
 use super::{PerformError, Performer};
 use crate::journal::{After, Before, More};
 use crate::k3s_remains;
 use crate::observe;
 use crate::process::Invocation;
+use crate::root::Root;
 
 /// How long a unit may take to become active.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -57,10 +58,10 @@ impl Performer<'_> {
                 this.systemctl(&[if *enabled { "enable" } else { "disable" }], name)?;
             }
             match (running, *active) {
-                (Some(true), true) if !outdated.is_empty() => start(name, "restart", *may_wait)?,
+                (Some(true), true) if !outdated.is_empty() => start(this.root, name, "restart", *may_wait)?,
                 // One that is starting all the time, refused with what it read before, must read again; one that is
                 // stopped is started by this too.
-                (Some(false), true) => start(name, "restart", *may_wait)?,
+                (Some(false), true) => start(this.root, name, "restart", *may_wait)?,
                 (Some(true), false) if !*enabled => this.systemctl(&["stop"], name)?,
                 (None, true) if this.root.is_live() && !waits => {
                     return Err(PerformError::Other(format!(
@@ -88,11 +89,7 @@ impl Performer<'_> {
 }
 
 /// systemctl for one unit, on the running system or on files below a root.
-pub(super) fn systemctl(
-    root: &crate::root::Root,
-    verb: &[&str],
-    unit: &UnitName,
-) -> Result<(), PerformError> {
+pub(super) fn systemctl(root: &Root, verb: &[&str], unit: &UnitName) -> Result<(), PerformError> {
     let call = Invocation::new("systemctl").if_missing("apt-get install -y systemd");
     let call = if root.is_live() { call } else { call.arg("--root").arg(root.path()) };
     call.args(["--quiet", "--no-ask-password"])
@@ -104,12 +101,12 @@ pub(super) fn systemctl(
 
 /// Starts or restarts, and watches until it runs or has failed; one that may wait is left to it once it has not failed
 /// at once.
-pub(super) fn start(unit: &UnitName, verb: &str, may_wait: bool) -> Result<(), PerformError> {
+pub(super) fn start(root: &Root, unit: &UnitName, verb: &str, may_wait: bool) -> Result<(), PerformError> {
     // One that was given up after too many starts is refused another until that is forgotten, also when its cause is
     // cured by now (systemd.unit(5), StartLimitIntervalSec); one that has not failed takes no harm.
     let forget = Invocation::new("systemctl").args(["--quiet", "--no-ask-password", "reset-failed", "--"]);
     let _ = forget.arg(unit.as_str()).run();
-    let mut watch = k3s_remains::is_of_k3s(unit).then(|| Watch::new(unit));
+    let mut watch = k3s_remains::is_of_k3s(unit).then(|| Watch::new(root, unit));
     let call = Invocation::new("systemctl").args(["--quiet", "--no-ask-password", "--no-block", verb]);
     call.args(["--", unit.as_str()]).run()?;
     let (begun, mut deadline, mut first) = (Instant::now(), PATIENCE, None);
@@ -141,12 +138,15 @@ pub(super) fn start(unit: &UnitName, verb: &str, may_wait: bool) -> Result<(), P
 
 /// What k3s says while it starts. Its unit never fails by itself: a refused node tries again for ever (FIELD K8, K10, K14).
 struct Watch<'a> {
+    root: &'a Root,
     unit: &'a UnitName,
     /// The start before this one, as systemd numbers them: what that one said says nothing of this one.
     earlier: String,
     looked: Instant,
     /// Since when it says something that does not pass by itself.
     refused: Option<Instant>,
+    /// When the agent's certificate was taken away, in seconds since 1970: what was said before says nothing any more.
+    without_certificate: Option<u64>,
 }
 
 impl<'a> Watch<'a> {
@@ -155,8 +155,9 @@ impl<'a> Watch<'a> {
     /// How long a refusal must stand: a server that has just started may refuse whom it takes a moment later.
     const STANDING: Duration = Duration::from_secs(15);
 
-    fn new(unit: &'a UnitName) -> Self {
-        Self { unit, earlier: invocation(unit).unwrap_or_default(), looked: Instant::now(), refused: None }
+    fn new(root: &'a Root, unit: &'a UnitName) -> Self {
+        let earlier = invocation(unit).unwrap_or_default();
+        Self { root, unit, earlier, looked: Instant::now(), refused: None, without_certificate: None }
     }
 
     /// The refusal, once it stands.
@@ -167,13 +168,32 @@ impl<'a> Watch<'a> {
         self.looked = Instant::now();
         let told = self.diagnosis().filter(|told| !told.may_pass);
         self.refused = told.as_ref().and(self.refused.or_else(|| Some(Instant::now())));
+        if self.without_certificate.is_none() && told.as_ref().is_some_and(|told| told.by_certificate) {
+            self.remove_certificate();
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            (self.without_certificate, self.refused) = (Some(now.as_secs() + 1), None);
+            return None;
+        }
         told.filter(|_| self.refused.is_some_and(|since| since.elapsed() >= Self::STANDING))
+    }
+
+    /// Takes away what the server no longer knows (decision 0086); k3s makes another.
+    fn remove_certificate(&self) {
+        let folder = k3s_remains::data_folder(self.root);
+        for name in ["client-kubelet.crt", "client-kubelet.key"] {
+            if let Ok(path) = format!("{folder}/agent/{name}").parse::<AbsPath>() {
+                // What stays is told as the refusal that it is.
+                let _ = self.root.place(&path).and_then(|place| place.remove());
+            }
+        }
     }
 
     fn diagnosis(&self) -> Option<Diagnosis> {
         let own = invocation(self.unit).filter(|own| *own != self.earlier)?;
         let call =
             Invocation::new("journalctl").args(["--no-pager", "--quiet", "--output=cat", "--lines=400"]);
+        let call =
+            self.without_certificate.iter().fold(call, |call, since| call.arg(format!("--since=@{since}")));
         diagnose(call.arg(format!("_SYSTEMD_INVOCATION_ID={own}")).run().ok()?.text().lines())
     }
 }

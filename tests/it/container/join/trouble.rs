@@ -5,9 +5,9 @@ use super::{is_converged, trial};
 use anyhow::{Context as _, ensure};
 use host::secret::Secret;
 use tests::lab::Lab;
-use tests::lab::cluster::{Cluster, join, lay_token};
-use tests::lab::node::Node;
-use tests::programs::said;
+use tests::lab::cluster::{Cluster, READY, join, lay_token};
+use tests::lab::node::{Node, wait_for};
+use tests::programs::{answering, said};
 use tests::ring::Trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -61,7 +61,21 @@ fn tokens_and_a_unit(cluster: &Cluster<'_>, good: &Secret) -> anyhow::Result<()>
     ];
     fails(&node, "a unit that fails to start", 1, &told)?;
     sh(&node, "mkdir /srv/images")?;
-    ends_ready(cluster, &node)
+    ends_ready(cluster, &node)?;
+    forgotten(cluster, &node)
+}
+
+/// A node that the cluster no longer knows has a certificate of a time when it did, with which k3s is stuck (decision 0086).
+fn forgotten(cluster: &Cluster<'_>, node: &Node<'_>) -> anyhow::Result<()> {
+    cluster.server().said("kubectl", &["delete", "node", node.name()])?;
+    sh(node, "systemctl restart --no-block k3s-agent.service")?;
+    wait_for("k3s is stuck", READY, || {
+        let journal = node.journal("k3s-agent.service", 40)?;
+        Ok(journal.contains("with Body length 0").then_some(()))
+    })?;
+    let told = answering(node.call("bootstrap").arg("doctor")).run()?;
+    ensure!(said(&told).contains("client-kubelet.crt"), "doctor says nothing of it: {}", said(&told));
+    ends_ready(cluster, node)
 }
 
 const GUARD: &str = "[Unit]\nStartLimitIntervalSec=3600\nStartLimitBurst=2\n[Service]\n\

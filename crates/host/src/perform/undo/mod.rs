@@ -233,7 +233,7 @@ impl Undo<'_> {
         let _ = Invocation::new("systemctl").arg("daemon-reload").run();
         for (id, name) in restarts {
             let verb = if self.root.is_live() { "restart" } else { continue };
-            tell(id, &unit::start(name, verb, false).map(|()| Undone::Restored));
+            tell(id, &unit::start(self.root, name, verb, false).map(|()| Undone::Restored));
         }
     }
 }
