@@ -2,12 +2,14 @@
 
 use super::images::{ARCHES, IMAGES, contents, similar};
 use anyhow::{Context as _, ensure};
+use desired::Arch;
+use host::oci::bake::Target;
 use host::oci::layout::Layout;
 use host::process::Invocation;
 use std::path::{Path, PathBuf};
 use tests::desk::{CLUSTER, Desk};
 use tests::lab::{Lab, Need};
-use tests::programs::{answering, said};
+use tests::programs::{answering, said, scratch};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -16,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
     };
     vec![
         trial("bake_builds_what_we_built", bake).needs(&[Need::Engine]),
+        trial("bake_takes_every_sign_as_text", signs).needs(&[Need::Engine]),
         trial("crane_reads_the_layouts_and_what_was_pushed", crane).needs(&[Need::Registry, Need::Crane]),
         trial("node_tools_wait_for_a_mount_on_both_architectures", wait_mount).needs(&[
             Need::Engine,
@@ -50,6 +53,30 @@ fn bake(lab: &Lab) -> anyhow::Result<()> {
             ensure!(config.config == their_config.config, "{image} for {arch}: {their_config:#?}");
         }
     }
+    Ok(())
+}
+
+/// FIELD B9: what begins a template of its own language is text to buildx.
+fn signs(lab: &Lab) -> anyhow::Result<()> {
+    let folder = scratch()?;
+    // As in an output folder; bake opens its outputs even to print.
+    std::fs::create_dir(folder.path().join("images"))?;
+    let key = "org.opencontainers.image.description";
+    let text = "quotes \" and ${braces} and %{percent}, too";
+    let target = Target {
+        name: "node-tools".to_owned(),
+        arches: Arch::ALL.to_vec(),
+        reference: "vnext/node-tools:0.1.0".to_owned(),
+        labels: [(key.to_owned(), text.to_owned())].into(),
+        epoch: 1_704_067_200,
+    };
+    std::fs::write(folder.path().join("docker-bake.json"), host::oci::bake::render(&[target]))?;
+    let call = lab.engine().docker().folder(folder.path());
+    let output = call.args(["buildx", "bake", "-f", "docker-bake.json", "--print"]).run()?;
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let tools = &read["target"]["node-tools"];
+    ensure!(tools["labels"][key] == text, "{read:#}");
+    ensure!(tools["platforms"] == serde_json::json!(["linux/amd64", "linux/arm64"]), "{read:#}");
     Ok(())
 }
 
