@@ -7,6 +7,7 @@ mod commands;
 mod compose;
 mod engine;
 mod first_boot;
+mod first_run;
 mod fleet;
 mod homes;
 mod images;
@@ -35,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         commands::trials(),
         units::trials(),
         first_boot::trials(),
+        first_run::trials(),
     ];
     all.into_iter().flatten().collect()
 }

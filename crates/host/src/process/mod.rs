@@ -58,7 +58,7 @@ enum EnvValue {
 pub struct Output {
     /// Everything it wrote to standard output.
     pub stdout: Vec<u8>,
-    /// The last [`Invocation::STDERR_TAIL`] bytes of standard error, bad UTF-8 replaced.
+    /// The last [`Invocation::STDERR_KEPT`] bytes of standard error, bad UTF-8 replaced.
     pub stderr_tail: String,
     /// Its exit status, one of the accepted ones.
     pub code: i32,
@@ -74,8 +74,10 @@ impl Output {
 }
 
 impl Invocation {
-    /// How many bytes of standard error errors carry.
+    /// How many bytes of standard error errors carry: what a person reads.
     pub const STDERR_TAIL: usize = 2048;
+    /// How many bytes of standard error an answer carries, against programs that never stop talking.
+    pub const STDERR_KEPT: usize = 64 << 10;
     /// The time limit unless another is set: long enough for a package query on a slow card, short enough to notice.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 

@@ -48,17 +48,22 @@ pub(super) fn run(call: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<Ou
     let left = deadline.saturating_duration_since(Instant::now());
     let Some(output) = handle.wait_timeout(left).map_err(system)? else {
         handle.kill().map_err(system)?;
-        return Err(ProcessError::TimedOut { line: call.line(), after: call.timeout, tail: said.tail() });
+        return Err(ProcessError::TimedOut {
+            line: call.line(),
+            after: call.timeout,
+            tail: said.tail(Invocation::STDERR_TAIL),
+        });
     };
     let status = output.status;
     let ending = match (status.code(), status.signal()) {
         (Some(code), _) if call.accepted.contains(&code) => {
-            return Ok(Output { stdout: std::mem::take(&mut said.stdout), stderr_tail: said.tail(), code });
+            let stderr_tail = said.tail(Invocation::STDERR_KEPT);
+            return Ok(Output { stdout: std::mem::take(&mut said.stdout), stderr_tail, code });
         }
         (Some(code), _) => Ending::Status(code),
         (None, signal) => Ending::Signal(signal.unwrap_or(0)),
     };
-    Err(ProcessError::Failed { line: call.line(), ending, tail: said.tail() })
+    Err(ProcessError::Failed { line: call.line(), ending, tail: said.tail(Invocation::STDERR_TAIL) })
 }
 
 /// What would otherwise be the same "No such file or directory" for two different mistakes.
@@ -155,7 +160,7 @@ struct Said {
 impl Said {
     fn complain(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
         self.tail.extend_from_slice(bytes);
-        let surplus = self.tail.len().saturating_sub(Invocation::STDERR_TAIL);
+        let surplus = self.tail.len().saturating_sub(Invocation::STDERR_KEPT);
         self.tail.drain(..surplus);
         for byte in bytes {
             // Programs that redraw a line in place end it with a carriage return.
@@ -172,9 +177,10 @@ impl Said {
             self.line.clear();
         }
     }
-    /// The tail as text; a character that the cut went through is dropped.
-    fn tail(&self) -> String {
-        let start = self.tail.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
-        String::from_utf8_lossy(&self.tail[start..]).into_owned()
+    /// At most so many bytes of the tail as text; a character that the cut went through is dropped.
+    fn tail(&self, most: usize) -> String {
+        let tail = &self.tail[self.tail.len().saturating_sub(most)..];
+        let start = tail.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
+        String::from_utf8_lossy(&tail[start..]).into_owned()
     }
 }

@@ -52,6 +52,14 @@ fn a_failure_shows_line_status_and_the_end_of_stderr() {
 }
 
 #[test]
+fn an_answer_carries_more_of_stderr_than_an_error() {
+    let output = sh("i=0; while [ $i -lt 9999 ]; do i=$((i+1)); echo \"line é $i\" >&2; done").run().unwrap();
+    let kept = output.stderr_tail.len();
+    assert!((Invocation::STDERR_KEPT - 4..=Invocation::STDERR_KEPT).contains(&kept), "{kept}");
+    assert!(output.stderr_tail.ends_with("line é 9999\n") && output.stderr_tail.contains("line é 9000\n"));
+}
+
+#[test]
 fn accepted_codes_are_answers() {
     assert_eq!(sh("exit 3").accept([0, 3]).run().unwrap().code, 3);
     assert!(sh("exit 0").accept([3]).run().is_err());
