@@ -131,10 +131,17 @@ fn suits(node: &Node, insight: &Insight) -> Result<FirstBoot, Failure> {
     let wanted = seed::first_boot(node);
     let system = insight.system.as_deref().unwrap_or("an unknown system");
     let Some(found) = insight.first_boot else {
+        let seen: String = insight.remarks.iter().map(|remark| format!("; {remark}")).collect();
         return refuse(format!(
-            "nothing in the base ({system}) tells what its first boot obeys, so no setting of {name} would be applied"
+            "nothing in the base ({system}) tells what its first boot obeys, so no setting of {name} would be applied{seen}; take a base whose first boot obeys {wanted}"
         ));
     };
+    if insight.arch.is_none() {
+        return refuse(format!(
+            "no program of the base ({system}) tells which machine it is for, and {name} is {}: take a base for {}",
+            node.arch, node.arch
+        ));
+    }
     if found != wanted {
         let release = format!("{} {}", node.os.family.as_str(), node.os.release);
         return refuse(format!(
@@ -155,7 +162,10 @@ struct Boot {
 fn boot<R: ReadAt + ?Sized>(ground: &Ground<'_, R>) -> Result<Boot, Failure> {
     let insight = ground.insight;
     let Some(partition) = insight.partitions.iter().find(|one| Some(one.number) == insight.boot) else {
-        let why = format!("the base has no boot partition of its own: {}", insight.remarks.join("; "));
+        let why = format!(
+            "no card can be made of the base: {}; take the vendor's image as it was published",
+            insight.remarks.join("; ")
+        );
         return Err(Failure::new(Code::Refused, why));
     };
     let part = Part::new(ground.head, partition.start, partition.size.0);

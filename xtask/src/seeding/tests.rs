@@ -194,9 +194,14 @@ fn a_base_that_does_not_suit_is_refused() {
     desk.insight.first_boot = Some(FirstBoot::CloudInit);
     let (code, why) = desk.refused("hut", &Options::default());
     assert!(code == Code::Refused && why.contains("arm64") && why.contains("amd64"), "{why}");
-    desk.insight.boot = None;
+    desk.insight.arch = None;
     let (code, why) = desk.refused("shed", &Options::default());
-    assert!(code == Code::Refused && why.contains("no boot partition"), "{why}");
+    assert!(code == Code::Refused && why.contains("which machine it is for"), "{why}");
+    desk.insight.arch = Some("arm64".to_owned());
+    desk.insight.boot = None;
+    desk.insight.remarks = vec!["partitions 1 and 3 could all boot".to_owned()];
+    let (code, why) = desk.refused("shed", &Options::default());
+    assert!(code == Code::Refused && why.contains("1 and 3 could all boot; take"), "{why}");
 }
 
 #[test]

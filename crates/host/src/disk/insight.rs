@@ -6,6 +6,7 @@
 use desired::ByteSize;
 use desired::card::FirstBoot;
 use serde::Serialize;
+use std::fmt::Display;
 
 use super::ext4::Ext4;
 use super::fat::Fat;
@@ -13,8 +14,11 @@ use super::table::{Partition, Scheme, Table};
 use super::{DiskError, Part, ReadAt, Used};
 use crate::elf;
 
-/// The partition type of UEFI's boot partition, by GUID and in an MBR.
-const EFI: [&str; 2] = ["c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "ef"];
+/// Partition types that promise FAT: UEFI's by GUID, and those of an MBR.
+const FAT_TYPES: [&str; 8] =
+    ["c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "ef", "01", "04", "06", "0b", "0c", "0e"];
+/// What keeps cloud-init from running (its `ds-identify` and its generator look for it).
+const SWITCH: &str = "/etc/cloud/cloud-init.disabled";
 /// Programs that every system with systemd and dpkg has, to tell the machine they are for.
 const PROGRAMS: [&str; 2] = ["/usr/bin/dpkg", "/usr/lib/systemd/systemd"];
 
@@ -118,30 +122,33 @@ impl Insight {
             label,
             used: ByteSize(used),
         };
-        let mut said = |error: DiskError| self.remarks.push(format!("partition {number}: {error}"));
+        let mut said = |what: &dyn Display| self.remarks.push(format!("partition {number}: {what}"));
         match Fat::open(part) {
             Ok(Some(fat)) => {
-                let is_boot = EFI.contains(&partition.kind.as_str())
-                    || is_firmware(&fat).unwrap_or_else(|error| {
-                        said(error);
-                        false
-                    });
+                // The type alone starts nothing: an empty partition of UEFI's is none that boots.
+                let is_boot = is_firmware(&fat).unwrap_or_else(|error| {
+                    said(&error);
+                    false
+                });
                 return (content(Some(fat.kind.to_string()), fat.label.clone(), fat.used().bytes()), is_boot);
             }
+            Ok(None) if FAT_TYPES.contains(&partition.kind.as_str()) => {
+                said(&"its type says FAT, and it holds none");
+            }
             Ok(None) => {}
-            Err(error) => said(error),
+            Err(error) => said(&error),
         }
         match Ext4::open(part) {
             Ok(Some(ext4)) => {
                 let used = ext4.used().unwrap_or_else(|error| {
-                    said(error);
+                    said(&error);
                     Used::whole(partition.size)
                 });
                 self.look_at_system(&ext4, number);
                 return (content(Some("ext4".to_owned()), ext4.label().to_owned(), used.bytes()), false);
             }
             Ok(None) => {}
-            Err(error) => said(error),
+            Err(error) => said(&error),
         }
         (content(None, String::new(), partition.size), false)
     }
@@ -172,12 +179,15 @@ impl Insight {
     }
 
     fn find_first_boot<R: ReadAt + ?Sized>(&mut self, disk: &R, table: &Table) {
-        let part = |partition: &Partition| Part::new(disk, partition.start, partition.size);
-        let roots = table.partitions.iter().map(part);
-        for root in roots {
-            let Ok(Some(root)) = Ext4::open(&root) else { continue };
+        for Partition { number, start, size, .. } in &table.partitions {
+            let part = Part::new(disk, *start, *size);
+            let Ok(Some(root)) = Ext4::open(&part) else { continue };
             let has = |path: &str| root.exists(path).unwrap_or(false);
-            if has("/usr/bin/cloud-init") && !has("/etc/cloud/cloud-init.disabled") {
+            let is_off = has(SWITCH);
+            if is_off && has("/usr/bin/cloud-init") {
+                self.remarks.push(format!("partition {number}: {SWITCH} switches cloud-init off"));
+            }
+            if has("/usr/bin/cloud-init") && !is_off {
                 self.first_boot = Some(FirstBoot::CloudInit);
             } else if has("/usr/lib/raspberrypi-sys-mods/imager_custom") {
                 self.first_boot = Some(FirstBoot::FirstRun);

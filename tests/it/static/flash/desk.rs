@@ -7,7 +7,7 @@ use host::disk::fat::Fat;
 use host::disk::passport::{PATH, Passport};
 use host::disk::table::Table;
 use host::disk::{Part, ReadAt as _};
-use host::process::Invocation;
+use host::process::{Invocation, Output};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,12 @@ pub fn targets(nodes: &[(&str, &Path)]) -> Vec<String> {
 
 pub fn strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
+}
+
+/// A program of mtools on the volume that starts at so many MiB of an image.
+pub fn mtools(image: &Path, start: u64, program: &str, words: &[&str]) -> anyhow::Result<Output> {
+    let at = format!("{}@@{}", image.display(), start * MIB);
+    Ok(Invocation::new(program).args(["-i", &at]).args(words.iter().copied()).run()?)
 }
 
 /// An image as Raspberry Pi's: FAT with the kernel's line, then ext4 with a small system whose first boot obeys cloud-init.

@@ -1,5 +1,6 @@
 //! Cards as a person makes them with `flash` and `image`: on files that play devices, and on loop devices.
 
+mod bases;
 mod cut_off;
 mod desk;
 mod image;
@@ -12,17 +13,16 @@ use tests::lab::{Lab, Need};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
-    [
-        refused::trials(),
-        side_by_side::trials(),
+    let nouns = [
+        bases::trials(),
         cut_off::trials(),
         image::trials(),
         page::trials(),
+        refused::trials(),
         served::trials(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        side_by_side::trials(),
+    ];
+    nouns.into_iter().flatten().collect()
 }
 
 /// A trial of this noun.

@@ -1,6 +1,6 @@
 //! Distinct cards from one base, side by side: each is its node and no other, and one that fails, fails alone.
 
-use super::desk::{BOOT, Cards, SIZE, TOKEN_END, is_blank, is_sound, passport, strs, targets};
+use super::desk::{BOOT, Cards, SIZE, TOKEN_END, is_blank, is_sound, mtools, passport, strs, targets};
 use super::trial;
 use anyhow::{Context as _, ensure};
 use desired::Digest;
@@ -45,9 +45,7 @@ const KEYS: [&str; 11] = [
 
 /// A file of a card's boot partition, as mtools read it.
 fn file(card: &Path, name: &str) -> anyhow::Result<String> {
-    let at = format!("{}@@{}", card.display(), BOOT.0 * MIB);
-    let output = Invocation::new("mtype").args(["-i", &at, &format!("::/{name}")]).run()?;
-    Ok(output.text())
+    Ok(mtools(card, BOOT.0, "mtype", &[&format!("::/{name}")])?.text())
 }
 
 fn distinct() -> anyhow::Result<()> {
