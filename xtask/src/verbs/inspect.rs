@@ -99,6 +99,11 @@ fn look(path: &Path, key: Option<&PublicKey>) -> Result<Thing, Failure> {
     let insight = Insight::of(&disk).with_context(about).map_err(Failure::with(Code::VerificationFailed))?;
     let card =
         card(&disk, &insight, key).with_context(about).map_err(Failure::with(Code::VerificationFailed))?;
+    if key.is_some() && card.is_none() {
+        // Who takes the passport away must not get by with less than who changes it.
+        let why = format!("look at {}: it has no passport that the key could have signed", path.display());
+        return Err(Failure::new(Code::VerificationFailed, why));
+    }
     Ok(Thing::Disk(Box::new(insight), card.map(Box::new)))
 }
 

@@ -20,6 +20,8 @@ pub const FORMAT: u32 = 1;
 pub const PATH: &str = "rootstock/passport.json";
 /// The signature of its text, where the desk has a key.
 pub const SIGNATURE: &str = "rootstock/passport.json.minisig";
+/// The folder of what the node's first boot puts in the place of files that held a secret.
+const AFTER: &str = "rootstock/after";
 /// What the node's first boot reports.
 pub const STATUS: &str = "rootstock/status.txt";
 
@@ -158,15 +160,25 @@ impl Passport {
         for (path, seeded) in &self.files {
             let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
             let is_there = fat.stream(path, |bytes| hasher.update(bytes))?.is_some();
-            let is_same = is_there && hasher.finish() == seeded.digest;
+            let now = is_there.then(|| hasher.finish());
+            let is_same = now.as_ref() == Some(&seeded.digest);
             let fate = match (is_same, seeded.lasts, is_there) {
                 (true, _, _) => Fate::AsSeeded,
-                (false, Lasts::UntilJoined, _) if has_booted => Fate::UsedUp,
+                (false, Lasts::UntilJoined, _) if has_booted && self.may_stay(path, now.as_ref()) => {
+                    Fate::UsedUp
+                }
                 (false, _, true) => Fate::Changed,
                 (false, _, false) => Fate::Gone,
             };
             fates.insert(path.clone(), fate);
         }
         Ok(fates)
+    }
+
+    /// Whether a first boot leaves this content, none if the file is gone, in the place of what was seeded.
+    fn may_stay(&self, path: &str, now: Option<&Digest>) -> bool {
+        let after = self.files.get(&format!("{AFTER}/{path}"));
+        // Where nothing is put in its place, the system goes on with it: the kernel's command line.
+        now.zip(after).is_none_or(|(now, after)| *now == after.digest)
     }
 }

@@ -5,6 +5,7 @@ mod cut_off;
 mod desk;
 mod image;
 mod page;
+mod passports;
 mod refused;
 mod served;
 mod side_by_side;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         cut_off::trials(),
         image::trials(),
         page::trials(),
+        passports::trials(),
         refused::trials(),
         served::trials(),
         side_by_side::trials(),
