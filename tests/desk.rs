@@ -1,6 +1,6 @@
 //! A desk to build at: a copy of one cluster's profile, an output folder, and calls of `build-images` over both.
 //!
-//! The cluster is `vnext`, which needs no download that could be had: what it pins is deferred everywhere.
+//! The cluster is `vnext` where no other is named: it needs no download that could be had, and what it pins is deferred.
 
 use crate::programs;
 use anyhow::ensure;
@@ -8,13 +8,14 @@ use host::process::{Invocation, Output};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The cluster whose profile is copied.
+/// The cluster whose profile is copied where no other is named.
 pub const CLUSTER: &str = "vnext";
 
 /// A profiles folder of its own, an output folder, and calls of the verb over them.
 #[derive(Debug)]
 pub struct Desk {
     folder: tempfile::TempDir,
+    cluster: String,
 }
 
 impl Desk {
@@ -23,8 +24,15 @@ impl Desk {
     /// # Errors
     /// If the profile can't be copied.
     pub fn new() -> anyhow::Result<Self> {
+        Self::of(CLUSTER)
+    }
+    /// A new desk for another cluster of the repository.
+    ///
+    /// # Errors
+    /// If the profile can't be copied.
+    pub fn of(cluster: &str) -> anyhow::Result<Self> {
         let folder = programs::scratch()?;
-        for part in ["roles", CLUSTER] {
+        for part in ["roles", cluster] {
             let to = folder.path().join("profiles").join(part);
             std::fs::create_dir_all(&to)?;
             for entry in std::fs::read_dir(crate::repository().join("profiles").join(part))? {
@@ -34,7 +42,7 @@ impl Desk {
                 }
             }
         }
-        Ok(Self { folder })
+        Ok(Self { folder, cluster: cluster.to_owned() })
     }
     /// The desk's own folder, for whatever else a trial needs.
     #[must_use]
@@ -44,7 +52,7 @@ impl Desk {
     /// The copied `cluster.toml`.
     #[must_use]
     pub fn profile(&self) -> PathBuf {
-        self.folder.path().join("profiles").join(CLUSTER).join("cluster.toml")
+        self.folder.path().join("profiles").join(&self.cluster).join("cluster.toml")
     }
     /// Where output goes.
     #[must_use]
@@ -63,7 +71,7 @@ impl Desk {
     /// # Errors
     /// If the program can't be built.
     pub fn call_with(&self, engine: &str, out: &Path) -> anyhow::Result<Invocation> {
-        let call = programs::xtask()?.args(["build-images", CLUSTER, "--offline", "--engine", engine]);
+        let call = programs::xtask()?.args(["build-images", &self.cluster, "--offline", "--engine", engine]);
         let call = call.arg("--profiles").arg(self.folder.path().join("profiles")).arg("--out").arg(out);
         Ok(call.timeout(Duration::from_secs(900)))
     }

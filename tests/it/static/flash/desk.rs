@@ -1,4 +1,4 @@
-//! A desk where cards are made: what `build-images` made of `vnext`, a small image as a vendor's, a token, and calls.
+//! A desk where cards are made: what `build-images` made of a cluster, a small image as a vendor's, a token, and calls.
 
 use super::super::disks::{MIB, root_files};
 use anyhow::{Context as _, ensure};
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tests::desk::Desk;
+use tests::desk::{CLUSTER, Desk};
 use tests::programs::{self, said};
 
 /// Of a token that ends soon; what follows the point must be on cards alone.
@@ -37,7 +37,12 @@ pub struct Cards {
 impl Cards {
     /// Builds all of it.
     pub fn new() -> anyhow::Result<Self> {
-        let desk = Desk::new()?;
+        Self::of(CLUSTER)
+    }
+
+    /// The same for another cluster of the repository.
+    pub fn of(cluster: &str) -> anyhow::Result<Self> {
+        let desk = Desk::of(cluster)?;
         let built = desk.build()?;
         ensure!(built.code == 0, "exit {}:\n{}", built.code, said(&built));
         let base = base(desk.folder())?;
@@ -61,7 +66,9 @@ impl Cards {
     pub fn bare(&self, verb: &str, words: &[&str]) -> anyhow::Result<Invocation> {
         let call = programs::xtask()?.arg(verb).args(words.iter().copied()).arg("--offline");
         let call = call.arg("--profiles").arg(self.path("profiles")).arg("--out").arg(self.desk.out());
-        Ok(call.env("VNEXT_SSH_KEY", SSH_KEY).timeout(Duration::from_secs(900)))
+        let names = ["VNEXT_SSH_KEY", "HOMELAB_SSH_KEY", "COLAB_SSH_KEY"];
+        let call = names.into_iter().fold(call, |call, name| call.env(name, SSH_KEY));
+        Ok(call.timeout(Duration::from_secs(900)))
     }
 
     /// A medium that is as long as the image and somewhat longer, full of noise.
@@ -110,35 +117,77 @@ pub fn mtools(image: &Path, start: u64, program: &str, words: &[&str]) -> anyhow
 
 /// An image as Raspberry Pi's: FAT with the kernel's line, then ext4 with a small system whose first boot obeys cloud-init.
 pub fn base(folder: &Path) -> anyhow::Result<PathBuf> {
-    let path = folder.join("base.img");
-    File::create(&path)?.set_len(SIZE * MIB)?;
-    let root = BOOT.0 + BOOT.1;
-    let script = format!(
-        "label: dos\nlabel-id: 0x5f3a1c27\nstart={}MiB, size={}MiB, type=c\nstart={root}MiB, size={ROOT}MiB, type=83\n",
-        BOOT.0, BOOT.1
-    );
-    Invocation::new("sfdisk").arg("--quiet").arg(&path).stdin(script.into_bytes()).run()?;
-    let text = path.to_str().context("a plain name")?;
-    let (offset, blocks) = ((BOOT.0 * MIB / 512).to_string(), (BOOT.1 * 1024).to_string());
-    Invocation::new("mkfs.vfat")
-        .args(["-F", "32", "-s", "1", "-n", "bootfs", "--offset", &offset, text, &blocks])
-        .run()?;
-    let at = format!("{text}@@{}", BOOT.0 * MIB);
-    for (name, content) in [
-        ("cmdline.txt", "console=tty1 root=PARTUUID=5f3a1c27-02 rootfstype=ext4 fsck.repair=yes rootwait\n"),
-        ("config.txt", "[all]\narm_64bit=1\n"),
-    ] {
-        let file = folder.join(name);
-        std::fs::write(&file, content)?;
-        Invocation::new("mcopy").args(["-i", &at]).arg(&file).arg("::/").run()?;
+    const LINE: &str = "console=tty1 root=PARTUUID=5f3a1c27-02 rootfstype=ext4 fsck.repair=yes rootwait\n";
+    let image = Image {
+        name: "base.img",
+        table: "label: dos\nlabel-id: 0x5f3a1c27\n",
+        partitions: [("1", "c"), ("2", "83")],
+        boot: &[("cmdline.txt", LINE), ("config.txt", "[all]\narm_64bit=1\n")],
+        machine: 183,
+    };
+    image.make(folder)
+}
+
+/// An image as Debian's for machines with UEFI: GPT, and a loader where UEFI looks for one on a medium that it does not know.
+pub fn uefi_base(folder: &Path) -> anyhow::Result<PathBuf> {
+    let image = Image {
+        name: "uefi.img",
+        table: "label: gpt\nlabel-id: 6d0a3c52-9f0e-4b0e-8a55-0d2b6a1f7c11\n",
+        partitions: [("15", "U"), ("1", "L")],
+        boot: &[("EFI/BOOT/BOOTX64.EFI", "MZ\n")],
+        machine: 62,
+    };
+    image.make(folder)
+}
+
+/// What a vendor's image is made of.
+struct Image {
+    name: &'static str,
+    /// The head of sfdisk's script.
+    table: &'static str,
+    /// Number and type of the boot partition and of the root, as sfdisk names them.
+    partitions: [(&'static str, &'static str); 2],
+    /// Files of the boot partition.
+    boot: &'static [(&'static str, &'static str)],
+    /// The machine in the head of its programs.
+    machine: u16,
+}
+
+impl Image {
+    fn make(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let path = folder.join(self.name);
+        File::create(&path)?.set_len(SIZE * MIB)?;
+        let root = BOOT.0 + BOOT.1;
+        let [(boot_number, boot_type), (root_number, root_type)] = self.partitions;
+        let script = format!(
+            "{}{boot_number}: start={}MiB, size={}MiB, type={boot_type}\n{root_number}: start={root}MiB, size={ROOT}MiB, type={root_type}\n",
+            self.table, BOOT.0, BOOT.1
+        );
+        Invocation::new("sfdisk").arg("--quiet").arg(&path).stdin(script.into_bytes()).run()?;
+        let text = path.to_str().context("a plain name")?;
+        let (offset, blocks) = ((BOOT.0 * MIB / 512).to_string(), (BOOT.1 * 1024).to_string());
+        Invocation::new("mkfs.vfat")
+            .args(["-F", "32", "-s", "1", "-n", "bootfs", "--offset", &offset, text, &blocks])
+            .run()?;
+        let boot = folder.join(format!("{}.boot", self.name));
+        for (name, content) in self.boot {
+            let file = boot.join(name);
+            std::fs::create_dir_all(file.parent().context("it has one")?)?;
+            std::fs::write(&file, content)?;
+        }
+        for entry in std::fs::read_dir(&boot)? {
+            mtools(&path, BOOT.0, "mcopy", &["-s", &entry?.path().display().to_string(), "::/"])?;
+        }
+        let files = folder.join(format!("{}.root", self.name));
+        root_files(&files)?;
+        let program = File::options().write(true).open(files.join("usr/bin/dpkg"))?;
+        program.write_all_at(&self.machine.to_le_bytes(), 18)?;
+        let extended = format!("offset={},root_owner=0:0", root * MIB);
+        let call =
+            Invocation::new("mke2fs").args(["-q", "-F", "-t", "ext4", "-L", "rootfs", "-E", &extended, "-d"]);
+        call.arg(&files).arg(text).arg(format!("{ROOT}M")).run()?;
+        Ok(path)
     }
-    let files = folder.join("root");
-    root_files(&files)?;
-    let extended = format!("offset={},root_owner=0:0", root * MIB);
-    let call =
-        Invocation::new("mke2fs").args(["-q", "-F", "-t", "ext4", "-L", "rootfs", "-E", &extended, "-d"]);
-    call.arg(&files).arg(text).arg(format!("{ROOT}M")).run()?;
-    Ok(path)
 }
 
 /// The passport of a card, every file of it verified.

@@ -3,6 +3,7 @@
 mod bases;
 mod cut_off;
 mod desk;
+mod fleets;
 mod image;
 mod page;
 mod passports;
@@ -17,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
     let nouns = [
         bases::trials(),
         cut_off::trials(),
+        fleets::trials(),
         image::trials(),
         page::trials(),
         passports::trials(),
