@@ -19,6 +19,7 @@ mod loops;
 mod need;
 pub mod node;
 pub mod registry;
+mod root_disk;
 pub mod snapshot;
 pub mod tools;
 pub mod twin;
@@ -83,6 +84,12 @@ impl Lab {
         }
         if needs.contains(&Need::LoopDevices) {
             lab.judge(Need::LoopDevices, loops::try_one());
+        }
+        if needs.contains(&Need::RootDisk) {
+            lab.keep(Need::RootDisk, "root-disk", root_disk::find());
+        }
+        if needs.contains(&Need::ReadableRootDisk) {
+            lab.keep(Need::ReadableRootDisk, "root-disk", root_disk::readable());
         }
         if lab.still_wanted(needs, Need::OtherArch) {
             lab.judge(Need::OtherArch, binfmt::register());

@@ -21,6 +21,10 @@ pub enum Need {
     DiskTools,
     /// Files that play block devices, which takes root and a kernel that has them.
     LoopDevices,
+    /// The disk that this machine runs from, by its name.
+    RootDisk,
+    /// The same, and its bytes can be read.
+    ReadableRootDisk,
     /// The package lists of Debian 13, for questions; nothing is installed from them.
     DebianLists,
     /// The real cloud-init, from Debian's package, to judge files; it is not installed, or it would seize this machine.

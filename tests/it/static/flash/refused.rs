@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 use desired::Digest;
+use host::disk::{ReadAt as _, Whole};
 use host::process::{Invocation, Output};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use tests::lab::{Lab, Need};
 use tests::programs::{self, answering, said, scratch};
 use tests::ring::{Ring, Trial};
+
+use super::super::disks::MIB;
 
 const REFUSED: i32 = 7;
 const SIZE: u64 = 32 << 20;
@@ -22,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
         trial("what_is_in_use_is_refused_with_every_flag", &[Need::DiskTools, Need::LoopDevices], |_| {
             in_use()
         }),
+        trial("the_disk_this_machine_runs_from_is_refused", &[Need::RootDisk], root),
+        trial("the_disk_this_machine_runs_from_is_left_alone", &[Need::ReadableRootDisk], root_stays),
         trial("files_and_words_are_judged", &[], |_| words()),
     ]
 }
@@ -113,8 +118,7 @@ fn in_use() -> anyhow::Result<()> {
 
     refused(&Loop::new(&share, "photos.img")?, "belongs to the share")?;
 
-    protected(folder.path(), &profiles)?;
-    root_is_refused(&profiles)
+    protected(folder.path(), &profiles)
 }
 
 /// A disk that the profile protects, by whatever name it is asked for. It has its name under by-id in a mount name space
@@ -142,19 +146,53 @@ fn protected(folder: &Path, profiles: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The disk that this system runs from, where it has one.
-fn root_is_refused(profiles: &Path) -> anyhow::Result<()> {
-    let source =
-        answering(Invocation::new("findmnt").args(["--noheadings", "--output", "SOURCE", "/"])).run()?;
-    let source = source.text();
-    let root = source.trim();
-    if !root.starts_with("/dev/") {
-        return Ok(());
-    }
-    let output = flash(profiles, &format!("shed-1={root}"), Path::new(root))?;
+/// The disk that this system runs from.
+fn root(lab: &Lab) -> anyhow::Result<()> {
+    let folder = scratch()?;
+    let profiles = profiles(folder.path(), folder.path())?;
+    let disk = lab.path("root-disk");
+    let output = flash(&profiles, &format!("shed-1={}", disk.display()), disk)?;
     ensure!(output.code == REFUSED, "exit {}:\n{}", output.code, said(&output));
     ensure!(said(&output).contains("this system runs from it"), "{}", said(&output));
     Ok(())
+}
+
+/// It is in use meanwhile, and its file system may lie right at its start: compared is what only a writer of cards would change.
+fn root_stays(lab: &Lab) -> anyhow::Result<()> {
+    let disk = lab.path("root-disk");
+    let before = Ends::of(disk)?;
+    root(lab)?;
+    let after = Ends::of(disk)?;
+    ensure!(before.start[..TABLE] == after.start[..TABLE], "its table was written to");
+    let blocks = before.start.chunks(BLOCK).zip(after.start.chunks(BLOCK));
+    // Before anything else a writer zeroes the first MiB.
+    let emptied = blocks.filter(|(before, after)| !is_empty(before) && is_empty(after)).count();
+    ensure!(emptied == 0, "{emptied} blocks of its first MiB were emptied");
+    ensure!(before.end == after.end, "its last MiB, where a GPT has its second copy, was written to");
+    Ok(())
+}
+
+/// A table in an MBR, or what ext4 leaves free for one.
+const TABLE: usize = 1024;
+const BLOCK: usize = 4096;
+
+fn is_empty(block: &[u8]) -> bool {
+    block.iter().all(|byte| *byte == 0)
+}
+
+/// The first and the last MiB of a disk.
+struct Ends {
+    start: Vec<u8>,
+    end: Digest,
+}
+
+impl Ends {
+    fn of(disk: &Path) -> anyhow::Result<Self> {
+        let disk = Whole::open(disk)?;
+        let mib = usize::try_from(MIB)?;
+        let end = disk.bytes(disk.size() - MIB, mib)?;
+        Ok(Self { start: disk.bytes(0, mib)?, end: Digest::sha256_of(&end) })
+    }
 }
 
 fn words() -> anyhow::Result<()> {
