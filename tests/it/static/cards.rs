@@ -108,6 +108,7 @@ fn whole(image: &Path, card: &Path, folder: &Path) -> anyhow::Result<()> {
     let alone = folder.join("boot.img");
     std::fs::write(&alone, disk.bytes(BOOT.0 * MIB, usize::try_from(BOOT.1 * MIB)?)?)?;
     check("fsck.vfat", &["-n", alone.to_str().context("a plain name")?])?;
+    same_files(image, card, folder)?;
     let insight = Insight::of(&disk)?;
     ensure!(insight.remarks.is_empty() && insight.arch.as_deref() == Some("arm64"), "{insight:?}");
     let (boot, root) =
@@ -126,6 +127,27 @@ fn whole(image: &Path, card: &Path, folder: &Path) -> anyhow::Result<()> {
         "the large file changed"
     );
     Ok(())
+}
+
+/// Every file of both file systems is what a plain write of the image gives, as debugfs and mtools read them.
+fn same_files(image: &Path, card: &Path, folder: &Path) -> anyhow::Result<()> {
+    let mut trees = Vec::new();
+    for (name, disk) in [("plain", image), ("written", card)] {
+        let tree = folder.join(name);
+        let (root, boot) = (tree.join("root"), tree.join("boot"));
+        std::fs::create_dir_all(&root)?;
+        std::fs::create_dir_all(&boot)?;
+        let dump = format!("rdump / {}", root.display());
+        let at = format!("{}?offset={}", disk.display(), ROOT.0 * MIB);
+        Invocation::new("debugfs").args(["-R", &dump, &at]).run()?;
+        let at = format!("{}@@{}", disk.display(), BOOT.0 * MIB);
+        Invocation::new("mcopy").args(["-s", "-n", "-i", &at, "::/"]).arg(&boot).run()?;
+        // Two that could not be read would be the same.
+        ensure!(std::fs::read_dir(root.join("var/many"))?.count() == 2000 && boot.join("overlays").is_dir());
+        trees.push(tree.to_str().context("a plain name")?.to_owned());
+    }
+    check("diff", &["--recursive", "--no-dereference", &trees[0], &trees[1]])?;
+    trees.iter().try_for_each(|tree| Ok(std::fs::remove_dir_all(tree)?))
 }
 
 /// The first copy of the GPT is damaged: all of the base is unpacked, and the card has both.

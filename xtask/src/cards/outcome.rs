@@ -127,3 +127,28 @@ fn table(rows: &[Row], took: Duration) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use desired::ByteSize;
+
+    #[test]
+    fn a_medium_that_lies_is_told_before_any_other_failure() {
+        let size = ByteSize(1 << 20);
+        let mismatch = WriteError::Mismatch { offset: 4096 };
+        let refused = WriteError::TooLarge { needed: size, size };
+        let failed = WriteError::Stuck { seconds: 30 };
+        assert_eq!(code_of([].into_iter()), Code::Done);
+        assert_eq!(code_of([&failed].into_iter()), Code::Unexpected);
+        assert_eq!(code_of([&failed, &refused].into_iter()), Code::Refused);
+        assert_eq!(code_of([&mismatch].into_iter()), Code::VerificationFailed);
+        // Whichever card it was.
+        for order in
+            [[&mismatch, &refused, &failed], [&failed, &mismatch, &refused], [&refused, &failed, &mismatch]]
+        {
+            assert_eq!(code_of(order.into_iter()), Code::VerificationFailed);
+        }
+        assert!(causes(&mismatch).contains("something else at 4096"), "{}", causes(&mismatch));
+    }
+}
