@@ -48,6 +48,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
     if arguments.nodes.iter().any(|word| word == "all") {
         // Who asks for all means those that can have one.
         nodes.retain(|name| desk.node(name).board.is_some());
+        if nodes.is_empty() {
+            let why = format!(
+                "no node of {} boots from a card: write board = \"rpi-5\" or \"uefi\" for those that do",
+                desk.model.name
+            );
+            return Err(Failure::new(Code::InvalidProfile, why));
+        }
     }
     let built = current::built(common, &arguments.out, &desk.model)?;
     let chosen = choice::each(common, arguments.base.as_deref(), &desk, &nodes)?;

@@ -7,11 +7,14 @@ use blueprint::spec::Board;
 use std::path::Path;
 use tests::clusters::models;
 use tests::lab::Need;
-use tests::programs::{expect, said, xtask};
+use tests::programs::{expect, said, scratch, xtask};
 use tests::ring::{Trial, say};
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("every_node_with_a_board_gets_its_card", &[Need::DiskTools], |_| every())]
+    vec![
+        trial("every_node_with_a_board_gets_its_card", &[Need::DiskTools], |_| every()),
+        trial("a_cluster_without_a_board_is_told_so", &[], |_| nobody()),
+    ]
 }
 
 fn every() -> anyhow::Result<()> {
@@ -50,5 +53,15 @@ fn inspected(card: &Path, cluster: &str, node: &str) -> anyhow::Result<()> {
         files.lines().find_map(|line| line.trim().strip_prefix("files ")).context("files are counted")?;
     let numbers: Vec<&str> = files.split_whitespace().collect();
     ensure!(matches!(numbers.as_slice(), [same, "of", all, ..] if same == all), "{node}: {files}");
+    Ok(())
+}
+
+fn nobody() -> anyhow::Result<()> {
+    let out = scratch()?;
+    let profiles = tests::repository().join("tests/fixtures/clusters");
+    let call = xtask()?.args(["image", "trio", "all", "--offline", "--profiles"]).arg(profiles);
+    let output = call.arg("--out").arg(out.path()).run()?;
+    expect(&output, 4, &["no node of trio boots from a card", "board = \"rpi-5\""])?;
+    ensure!(std::fs::read_dir(out.path())?.next().is_none(), "{}", said(&output));
     Ok(())
 }
