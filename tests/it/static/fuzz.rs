@@ -11,11 +11,14 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Target, and a folder of inputs outside of `fuzz/corpus`.
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 9] = [
     ("table", ""),
     ("fat", ""),
     ("ext4", ""),
     ("insight", ""),
+    ("streamed", ""),
+    ("xz_index", ""),
+    ("passport", ""),
     ("lsblk", "crates/host/src/disk/inventory/fixtures"),
     ("catalogue", "images/bases"),
 ];

@@ -177,11 +177,11 @@ impl StreamMap {
 
 fn content(partition: &Partition, spool: &Spool) -> Content {
     if partition.end() > spool.kept() {
-        return Content::Passing(Box::new(Streamed::new()));
+        return Content::Passing(Box::default());
     }
     match Fat::open(&Part::new(spool, partition.start, partition.size)) {
         Ok(Some(fat)) => Content::Known(Used::of(fat.used().moved(partition.start))),
-        Ok(None) => Content::Passing(Box::new(Streamed::new())),
+        Ok(None) => Content::Passing(Box::default()),
         Err(error) => Content::Whole(error.to_string()),
     }
 }

@@ -12,7 +12,7 @@ mod spool;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod xz_index;
+pub mod xz_index;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

@@ -10,7 +10,7 @@ const FOOTER: u64 = 12;
 const LONGEST: u64 = 16 << 20;
 
 /// How many bytes come out; none where that can't be told from the index alone.
-pub(super) fn unpacked_size<R: ReadAt + ?Sized>(file: &R) -> Option<u64> {
+pub fn unpacked_size<R: ReadAt + ?Sized>(file: &R) -> Option<u64> {
     let size = file.size();
     let footer = file.bytes(size.checked_sub(FOOTER)?, 12).ok()?;
     if footer[10..] != *b"YZ" || crc32fast::hash(&footer[4..10]).to_le_bytes() != footer[..4] {

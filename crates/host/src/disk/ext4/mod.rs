@@ -8,7 +8,7 @@ mod inode;
 mod streamed;
 mod superblock;
 
-pub(super) use streamed::Streamed;
+pub use streamed::Streamed;
 
 use inode::{Inode, Kind};
 use superblock::Superblock;

@@ -46,19 +46,21 @@ struct Groups {
 
 /// The file system of a partition that passes.
 #[derive(Debug)]
-pub(in crate::disk) struct Streamed {
+pub struct Streamed {
     state: State,
     wanted: BTreeMap<u64, Wanted>,
 }
 
-impl Streamed {
+impl Default for Streamed {
     /// Nothing has passed yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut own = Self { state: State::Start, wanted: BTreeMap::new() };
         own.want(SUPERBLOCK.start, 1024);
         own
     }
+}
 
+impl Streamed {
     /// Why nothing is known of it, if so.
     pub fn oddity(&self) -> Option<&str> {
         match &self.state {
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_system_counts_as_used() {
-        let mut streamed = Streamed::new();
+        let mut streamed = Streamed::default();
         let mut marked = Vec::new();
         streamed.pass(0, &[7; 4096]);
         streamed.used(&(0..4096), |range| marked.push(range));
