@@ -38,7 +38,8 @@ fn older(lab: &Lab) -> anyhow::Result<()> {
     machine.place(&files)?;
     let sh = |script: &str| machine.said("sh", &["-c", script]);
     sh("useradd --uid 1000 --create-home --shell /bin/bash pi && echo kept >/home/pi/note
-        echo '# de_DE.UTF-8 UTF-8' >/etc/locale.gen")?;
+        echo '# de_DE.UTF-8 UTF-8' >/etc/locale.gen
+        printf '127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n' >/etc/hosts")?;
     let run = format!("cp {BOOT}/firstrun.sh /root/copy && sh {BOOT}/firstrun.sh");
     let output = machine.call("sh").args(["-c", &run]).accept((0..=255).collect::<Vec<_>>()).run()?;
     ensure!(output.code == 0, "it ends with {}: {}", output.code, said(&output));
