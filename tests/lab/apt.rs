@@ -11,7 +11,7 @@ use host::process::{Invocation, find_program};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use supply::Distribution;
-pub use supply::{K3S_BUILD, K3S_CROSS_BUILD, NODE_ROOT, SUPPLIES, Supply};
+pub use supply::{FOREIGN_ROOT, K3S_BUILD, K3S_CROSS_BUILD, NODE_ROOT, SUPPLIES, Supply};
 
 /// Debian's own keys, from the package debian-archive-keyring.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";

@@ -88,6 +88,9 @@ impl Recipe {
             return Err(Missing::new(format!("making {what} needs root"), "sudo -E cargo xtask test"));
         }
         apt::install_absent(permission, apt::NODE_ROOT, talk)?;
+        if self.arch.is_some() {
+            apt::install_absent(permission, apt::FOREIGN_ROOT, talk)?;
+        }
         talk(&format!("mmdebstrap: making {what} (Debian {}, a minute or two, once)", self.codename));
         let call = Invocation::new("mmdebstrap").args(["--quiet", "--mode=root", "--variant=apt"]);
         let call = call.args(["--components=main", "--aptopt=Acquire::Languages \"none\""]);

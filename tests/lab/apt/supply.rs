@@ -91,6 +91,10 @@ pub const K3S_CROSS_BUILD: &[Supply] = &[supply(
 pub const NODE_ROOT: &[Supply] =
     &[supply(Need::Node, "mmdebstrap", &[package("mmdebstrap")], &["mmdebstrap"])];
 
+/// What it asks whether this machine runs programs of the other architecture.
+pub const FOREIGN_ROOT: &[Supply] =
+    &[supply(Need::ForeignRoot, "arch-test", &[package("arch-test")], &["arch-test"])];
+
 /// Everything that comes as a package.
 pub const SUPPLIES: &[Supply] = &[
     supply(Need::Shellcheck, "shellcheck", &[package("shellcheck")], &["shellcheck"]),
