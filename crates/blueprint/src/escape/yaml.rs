@@ -33,10 +33,13 @@ pub struct Unreadable(String);
 /// # Errors
 /// If it is not YAML, or not of this type: the line and what is wrong there.
 pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
-    serde_saphyr::from_str(text).map_err(|error: serde_saphyr::Error| {
-        let said = error.without_snippet().to_string();
-        Unreadable(said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
-    })
+    serde_saphyr::from_str(text).map_err(|error| Unreadable(reason(&error)))
+}
+
+/// What the parser says, in one line and without its picture.
+pub(crate) fn reason(error: &serde_saphyr::Error) -> String {
+    let said = error.without_snippet().to_string();
+    said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

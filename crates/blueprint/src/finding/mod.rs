@@ -68,10 +68,10 @@ impl Finding {
 /// group is told once, not once a node.
 pub fn tidy(findings: &mut Vec<Finding>) {
     findings.sort_by(|left, right| {
-        (&left.file, left.span.start, left.rule.code, left.span.end).cmp(&(
+        (&left.file, left.span.start, left.rule.order(), left.span.end).cmp(&(
             &right.file,
             right.span.start,
-            right.rule.code,
+            right.rule.order(),
             right.span.end,
         ))
     });

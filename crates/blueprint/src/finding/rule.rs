@@ -41,6 +41,14 @@ pub struct Rule {
     pub source: &'static str,
 }
 
+impl Rule {
+    /// Sorts codes as numbers: RS1001 comes after RS907.
+    #[must_use]
+    pub const fn order(&self) -> (usize, &'static str) {
+        (self.code.len(), self.code)
+    }
+}
+
 /// Declares rules and the slice that lists them in order.
 macro_rules! rules {
     ($($name:ident $severity:ident $code:literal $slug:literal {

@@ -7,7 +7,7 @@ mod card;
 mod hardware;
 mod k3s;
 mod network;
-mod service;
+pub(crate) mod service;
 mod share;
 mod version;
 

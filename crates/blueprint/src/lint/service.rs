@@ -85,13 +85,33 @@ fn host_port(text: &str) -> Option<String> {
 
 fn images(spec: &ServiceSpec, findings: &mut Findings) {
     for at in spec.images.values() {
-        let name = at.value.rsplit('/').next().unwrap_or_default();
-        let pinned = at.value.contains("@sha256:")
-            || name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest");
-        if !pinned {
+        if !is_pinned(&at.value) {
             findings.at(&rule::IMAGE_TAG, Place::of(at), format!("`{}` has no fixed version", at.value));
         }
     }
+}
+
+/// Whether an image is named with a version or a digest.
+pub(crate) fn is_pinned(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    image.contains("@sha256:")
+        || name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest")
+}
+
+/// Whether an image is one of a database that keeps files of its own.
+pub(crate) fn is_database(image: &str) -> bool {
+    const DATABASES: [&str; 6] = ["postgres", "mysql", "mariadb", "mongo", "timescaledb", "influxdb"];
+    let name = image.rsplit('/').next().unwrap_or_default();
+    DATABASES.contains(&name.split([':', '@']).next().unwrap_or_default())
+}
+
+/// Whether a variable's name says that its value is secret; one that names a file of it is not.
+pub(crate) fn names_secret(variable: &str) -> bool {
+    let upper = variable.to_ascii_uppercase();
+    let secret = upper.split('_').any(|word| matches!(word, "PASSWORD" | "PASSWD" | "TOKEN" | "SECRET"))
+        || upper.ends_with("API_KEY")
+        || upper.ends_with("PRIVATE_KEY");
+    secret && !upper.ends_with("_FILE") && !upper.ends_with("_PATH")
 }
 
 fn places(
@@ -157,17 +177,12 @@ fn places(
 }
 
 /// Whether `path` is `folder` or lies below it.
-fn within(path: &str, folder: &str) -> bool {
+pub(crate) fn within(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, findings: &mut Findings) {
-    const DATABASES: [&str; 6] = ["postgres", "mysql", "mariadb", "mongo", "timescaledb", "influxdb"];
-    let database = spec.database
-        || spec.images.values().any(|at| {
-            let name = at.value.rsplit('/').next().unwrap_or_default();
-            DATABASES.contains(&name.split([':', '@']).next().unwrap_or_default())
-        });
+    let database = spec.database || spec.images.values().any(|at| is_database(&at.value));
     let needs_are_known = is_known(&spec.needs_shares)
         && spec.needs_shares.iter().all(|need| context.model.shares.contains_key(&need.value));
     for at in &spec.volumes {
@@ -241,12 +256,7 @@ fn secrets(name: &At<String>, spec: &ServiceSpec, findings: &mut Findings) {
         findings.at(&rule::SECRETS_PATH, Place::of(name), message);
     }
     for (key, value) in &spec.environment {
-        let upper = key.value.to_ascii_uppercase();
-        let secret = upper.split('_').any(|word| matches!(word, "PASSWORD" | "PASSWD" | "TOKEN" | "SECRET"))
-            || upper.ends_with("API_KEY")
-            || upper.ends_with("PRIVATE_KEY");
-        let by_file = upper.ends_with("_FILE") || upper.ends_with("_PATH");
-        if secret && !by_file && !value.value.is_empty() && !value.value.starts_with("${") {
+        if names_secret(&key.value) && !value.value.is_empty() && !value.value.starts_with("${") {
             let message = format!("`{}` looks like a secret and has a plain value", key.value);
             findings.at(&trust::SECRET_SETTING, Place::of(key), message);
         }

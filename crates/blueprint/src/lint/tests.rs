@@ -346,7 +346,7 @@ fn each_mistake_is_found_and_nothing_else() {
 
 #[test]
 fn codes_are_unique_and_sorted() {
-    let codes: Vec<&str> = rules::all().map(|rule| rule.code).collect();
+    let codes: Vec<_> = rules::all().map(crate::finding::Rule::order).collect();
     assert!(codes.is_sorted() && codes.iter().collect::<BTreeSet<_>>().len() == codes.len());
     assert!(rules::all().map(|rule| rule.slug).collect::<BTreeSet<_>>().len() == codes.len());
 }
