@@ -28,7 +28,7 @@ pub fn profile(folder: &str) -> anyhow::Result<(Source, Vec<Source>)> {
 /// What comes of a cluster.
 #[must_use]
 pub fn resolved(folder: &str, cluster: &Source, roles: &[Source]) -> Resolution {
-    resolve(&Profile { folder, cluster, roles, compose: &std::collections::BTreeMap::new() })
+    resolve(&Profile { folder, cluster, roles, files: &[] })
 }
 
 /// Every cluster of the repository.

@@ -25,7 +25,7 @@ pub fn model() -> anyhow::Result<Model> {
     let text =
         std::fs::read_to_string(crate::repository().join(FOLDER)).context("read the profile of the seeds")?;
     let source = Source::new("yard/cluster.toml", text);
-    let found = resolve(&Profile { folder: "yard", cluster: &source, roles: &[], compose: &BTreeMap::new() });
+    let found = resolve(&Profile { folder: "yard", cluster: &source, roles: &[], files: &[] });
     ensure!(found.findings.is_empty(), "{:?}", found.findings);
     found.model.context("a profile without findings has a model")
 }

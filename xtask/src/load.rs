@@ -8,6 +8,7 @@ use crate::exit::{Code, Failure};
 use crate::{picture, repository};
 use anyhow::Context as _;
 use blueprint::finding::{self, Finding, Rule, rules};
+use blueprint::foreign;
 use blueprint::model::Model;
 use blueprint::parse::{self, Source};
 use blueprint::resolve::{Profile, resolve};
@@ -139,15 +140,15 @@ impl Reader {
     }
 
     fn cluster(&mut self, name: String, roles: &[Source]) -> Cluster {
+        let mut files = Vec::new();
         for entry in self.entries(&name) {
             let path = format!("{name}/{entry}");
             match entry.as_str() {
                 "cluster.toml" | "lock.toml" => {}
-                "services" => self.services(&path),
+                "services" => self.services(&path, &mut files),
                 _ => self.report(&rules::file::UNKNOWN_FILE, &path, "nothing reads this file"),
             }
         }
-        let compose = self.compose_files(&name);
         let folder = self.root.join(&name);
         let path = format!("{name}/cluster.toml");
         let model = if folder.join("cluster.toml").symlink_metadata().is_err() {
@@ -155,11 +156,11 @@ impl Reader {
             None
         } else {
             self.text(&path).and_then(|source| {
-                let profile = Profile { folder: &name, cluster: &source, roles, compose: &compose };
+                let profile = Profile { folder: &name, cluster: &source, roles, files: &files };
                 let resolution = resolve(&profile);
                 self.findings.extend(resolution.findings);
                 if let Some(model) = &resolution.model {
-                    self.unread_compose_files(model, &compose);
+                    self.unread_compose_files(model, &files);
                 }
                 resolution.model
             })
@@ -167,15 +168,17 @@ impl Reader {
         Cluster { name, model }
     }
 
-    /// Files of services are rendered by others; here they are held to the same guards.
-    fn services(&mut self, folder: &str) {
+    /// Files of services: those that are judged go to `files`; the others are held to a few guards alone.
+    fn services(&mut self, folder: &str, files: &mut Vec<Source>) {
         for entry in self.entries(folder) {
             let path = format!("{folder}/{entry}");
             if !self.stays_inside(&path) {
                 continue;
             }
             if self.root.join(&path).is_dir() {
-                self.services(&path);
+                self.services(&path, files);
+            } else if foreign::is_judged(&path) {
+                files.extend(self.text(&path));
             } else if let Some(bytes) = self.bytes(&path)
                 && let Ok(text) = std::str::from_utf8(&bytes)
             {
@@ -189,20 +192,12 @@ impl Reader {
         }
     }
 
-    /// The `compose.yaml` of each folder in `services/`, by that folder's name.
-    fn compose_files(&mut self, cluster: &str) -> BTreeMap<String, Source> {
-        let services = self.entries(&format!("{cluster}/services"));
-        let read = |name: String| {
-            let path = format!("{cluster}/services/{name}/compose.yaml");
-            // A folder without one belongs to a service of another kind.
-            self.root.join(&path).symlink_metadata().ok()?;
-            Some((name, self.text(&path)?))
-        };
-        services.into_iter().filter_map(read).collect()
-    }
-
-    fn unread_compose_files(&mut self, model: &Model, compose: &BTreeMap<String, Source>) {
-        for (name, file) in compose {
+    fn unread_compose_files(&mut self, model: &Model, files: &[Source]) {
+        for file in files {
+            let mut parts = file.path.split('/').skip(2);
+            let (Some(name), Some("compose.yaml"), None) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
             if model.services.get(name).is_none_or(|service| service.compose.is_none()) {
                 let message = format!("no service `{name}` with kind = \"compose\" reads this file");
                 self.report(&rules::file::UNKNOWN_FILE, &file.path, &message);

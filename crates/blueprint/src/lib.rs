@@ -6,6 +6,7 @@
 pub mod base;
 pub mod escape;
 pub mod finding;
+pub mod foreign;
 mod lint;
 pub mod lock;
 pub mod model;

@@ -67,8 +67,7 @@ impl Desk {
     fn new(bundle: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = Source::new("yard/cluster.toml", PROFILE.to_owned());
-        let resolution =
-            resolve(&Profile { folder: "yard", cluster: &source, roles: &[], compose: &BTreeMap::new() });
+        let resolution = resolve(&Profile { folder: "yard", cluster: &source, roles: &[], files: &[] });
         let model = resolution.model.unwrap_or_else(|| panic!("{:?}", resolution.findings));
         let content = vec![7; bundle];
         std::fs::write(folder.path().join("bundle-arm64.tar.gz"), &content).unwrap();

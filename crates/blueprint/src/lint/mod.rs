@@ -52,4 +52,4 @@ pub(crate) fn run(context: &Context<'_>, findings: &mut Findings) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,13 +1,13 @@
 //! Every rule has a mistake that it finds, and finds alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::finding::rules;
 use crate::parse;
 use crate::resolve::{Profile, resolve};
 
 /// A correct cluster; each case changes it in one place.
-const BASE: &str = r#"schema-version = 1
+pub(crate) const BASE: &str = r#"schema-version = 1
 [cluster]
 name = "demo"
 admin-user = "me"
@@ -52,10 +52,8 @@ domains = ["web.demo.example"]
 fn codes(text: &str) -> BTreeSet<&'static str> {
     let (source, mut findings) = parse::text("demo/cluster.toml", text.as_bytes());
     if let Some(source) = source {
-        findings.extend(
-            resolve(&Profile { folder: "demo", cluster: &source, roles: &[], compose: &BTreeMap::new() })
-                .findings,
-        );
+        findings
+            .extend(resolve(&Profile { folder: "demo", cluster: &source, roles: &[], files: &[] }).findings);
     }
     findings.iter().map(|finding| finding.rule.code).collect()
 }

@@ -98,7 +98,7 @@ fn read<T: DeserializeOwned>(source: &Source, shape: &Shape, findings: &mut Vec<
 }
 
 /// A span that holds at least one character where the text has one, so that a picture can show it.
-fn visible(span: Range<usize>, text: &str) -> Range<usize> {
+pub(crate) fn visible(span: Range<usize>, text: &str) -> Range<usize> {
     if !span.is_empty() || text.is_empty() {
         return span;
     }

@@ -22,6 +22,7 @@ use desired::{ClusterName, NodeName};
 
 use crate::finding::rules::node as rule;
 use crate::finding::{self, Finding};
+use crate::foreign;
 use crate::lint;
 use crate::model::Model;
 use crate::parse::{self, Source};
@@ -39,8 +40,8 @@ pub struct Profile<'a> {
     pub cluster: &'a Source,
     /// The files of `profiles/roles/`.
     pub roles: &'a [Source],
-    /// Its `services/<name>/compose.yaml`, by that name.
-    pub compose: &'a BTreeMap<String, Source>,
+    /// Its files below `services/`, those of a kind that [`foreign::is_judged`] names.
+    pub files: &'a [Source],
 }
 
 /// What came of a profile.
@@ -68,6 +69,9 @@ pub fn resolve(profile: &Profile<'_>) -> Resolution {
     let mut findings = Findings::new(files);
     let model = spec.map(|spec| draft(profile, &spec, &role_files, &mut findings));
     list.extend(findings.into_list());
+    if let Some(model) = &model {
+        foreign::judge(profile.files, model, &mut list);
+    }
     finding::tidy(&mut list);
     let model = model.filter(|_| !list.iter().any(Finding::is_error));
     Resolution { model, findings: list }
@@ -84,7 +88,7 @@ fn draft(
     let selection = Selection::new(spec, &roles, &nodes, findings);
     let network = network::network(spec, &nodes, findings);
     let (shares, doubtful_shares) = share::shares(spec, &selection, &nodes, network.lan, findings);
-    let services = service::services(spec, profile.compose, &selection, findings);
+    let services = service::services(spec, profile, &selection, findings);
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let model = Model {
         name: cluster_name(profile.folder, &spec.cluster.name, findings),

@@ -2,43 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
+use super::Profile;
 use super::place::{Findings, Place};
 use super::selection::Selection;
-use crate::escape::yaml;
 use crate::finding::rules::service as rule;
 use crate::model::{Service, Volume};
-use crate::parse::Source;
 use crate::spec::{At, ClusterSpec, Named, ServiceKind, ServiceSpec};
 
 /// Services by name.
 pub(crate) fn services(
     spec: &ClusterSpec,
-    compose: &BTreeMap<String, Source>,
+    profile: &Profile<'_>,
     selection: &Selection,
     findings: &mut Findings,
 ) -> BTreeMap<String, Service> {
     let service = |(name, spec): (&At<String>, &ServiceSpec)| {
         let mut service = service(name, spec, selection, findings);
-        let file = compose.get(&name.value).filter(|_| service.kind == ServiceKind::Compose);
-        service.compose = file.and_then(|file| compose_file(file, name, findings));
+        let path = format!("{}/services/{}/compose.yaml", profile.folder, name.value);
+        let file = profile.files.iter().find(|file| *file.path == *path);
+        let file = file.filter(|_| service.kind == ServiceKind::Compose);
+        // Whether there is something in it to start is judged with the other files.
+        service.compose = file.map(|file| file.text.to_string());
         (name.value.clone(), service)
     };
     spec.services.iter().map(service).collect()
-}
-
-/// The text of a Compose file in which there is something to start.
-fn compose_file(file: &Source, name: &At<String>, findings: &mut Findings) -> Option<String> {
-    let why = match yaml::read::<Value>(&file.text) {
-        Ok(value) if value["services"].as_object().is_some_and(|services| !services.is_empty()) => {
-            return Some(file.text.to_string());
-        }
-        Ok(_) => "it names no services".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    findings.at(&rule::COMPOSE_FILE, Place::of(name), format!("`{}`: {why}", file.path));
-    None
 }
 
 fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, findings: &mut Findings) -> Service {

@@ -44,7 +44,7 @@ const ROLE: &str =
 fn resolve_text(text: &str) -> Resolution {
     let cluster = Source::new("demo/cluster.toml", text);
     let roles = [Source::new("roles/base.toml", ROLE)];
-    resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, compose: &BTreeMap::new() })
+    resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, files: &[] })
 }
 
 #[test]
@@ -86,9 +86,8 @@ fn a_compose_file_belongs_to_its_service_and_starts_something() {
     let resolved = |file: &str| {
         let cluster = Source::new("demo/cluster.toml", text.as_str());
         let roles = [Source::new("roles/base.toml", ROLE)];
-        let file = Source::new("demo/services/web/compose.yaml", file);
-        let compose = BTreeMap::from([("web".to_owned(), file)]);
-        resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, compose: &compose })
+        let files = [Source::new("demo/services/web/compose.yaml", file)];
+        resolve(&Profile { folder: "demo", cluster: &cluster, roles: &roles, files: &files })
     };
     let good = "services:\n  web:\n    image: demo/web:1.0\n";
     let model = resolved(good).model.expect("the base is correct");

@@ -1,7 +1,8 @@
-//! The rules, grouped by what they look at; the hundreds digit of a code is its group.
+//! The rules, grouped by what they look at; the digits of a code before its last two are its group.
 
 pub mod card;
 pub mod file;
+pub mod foreign;
 pub mod k3s;
 pub mod network;
 pub mod node;
@@ -25,6 +26,7 @@ pub static GROUPS: &[(&str, &[&Rule])] = &[
     ("Secrets", trust::GROUP),
     ("Versions, registries and mirrors", version::GROUP),
     ("Cards", card::GROUP),
+    ("Files of services", foreign::GROUP),
 ];
 
 /// Every rule, by code.
