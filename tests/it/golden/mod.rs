@@ -12,6 +12,7 @@ mod join;
 mod lying_server;
 mod mistakes;
 mod seeds;
+mod snippets;
 mod trees;
 
 use tests::ring::Trial;
@@ -29,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         join::trials(),
         mistakes::trials(),
         seeds::trials(),
+        snippets::trials(),
         trees::trials(),
     ];
     nouns.into_iter().flatten().collect()
