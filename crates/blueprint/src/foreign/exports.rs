@@ -33,7 +33,7 @@ pub(crate) fn line(line: &str, span: &Range<usize>, facts: &Facts<'_>, report: &
     if clients.is_empty() {
         report.at(&share::WIDE_EXPORT, span.clone(), format!("`{folder}` is exported to every machine"));
     }
-    for client in clients {
+    for client in &clients {
         let (host, options) = client.split_once('(').unwrap_or((client, ""));
         let options: Vec<&str> = options.trim_end_matches(')').split(',').collect();
         if fuse && !options.iter().any(|option| option.starts_with("fsid=")) {
@@ -51,18 +51,24 @@ pub(crate) fn line(line: &str, span: &Range<usize>, facts: &Facts<'_>, report: &
             let message = format!("root of every machine in `{host}` is root here");
             report.at(&rule::ROOT_EXPORT, span.clone(), message);
         }
-        if let Some(network) = network {
-            reach(network, span, facts, report);
+        let lan = facts.model.network.lan;
+        if network.is_some_and(|network| network.contains(&lan) && network != lan) {
+            report.at(&share::WIDE_EXPORT, span.clone(), format!("`{host}` is wider than the LAN {lan}"));
         }
     }
+    reach(&clients, span, facts, report);
 }
 
-/// An export is for networks the nodes are in, and for no wider ones.
-fn reach(network: Ipv4Net, span: &Range<usize>, facts: &Facts<'_>, report: &mut Report<'_>) {
-    let lan = facts.model.network.lan;
-    if facts.networks().all(|own| !own.contains(&network) && !network.contains(&own)) {
-        report.at(&share::EXPORT_NETWORK, span.clone(), format!("the nodes are in {lan}, not in {network}"));
-    } else if network.contains(&lan) && network != lan {
-        report.at(&share::WIDE_EXPORT, span.clone(), format!("{network} is wider than the LAN {lan}"));
+/// Some client is a host, or a network that nodes are in: else the export is for strangers alone.
+fn reach(clients: &[&str], span: &Range<usize>, facts: &Facts<'_>, report: &mut Report<'_>) {
+    let network = |client: &&str| client.split('(').next().unwrap_or_default().parse::<Ipv4Net>().ok();
+    let networks: Vec<Ipv4Net> = clients.iter().filter_map(network).collect();
+    let is_ours = |net: &Ipv4Net| facts.networks().any(|own| own.contains(net) || net.contains(&own));
+    if let Some(first) = networks.first()
+        && networks.len() == clients.len()
+        && !networks.iter().any(is_ours)
+    {
+        let lan = facts.model.network.lan;
+        report.at(&share::EXPORT_NETWORK, span.clone(), format!("the nodes are in {lan}, not in {first}"));
     }
 }

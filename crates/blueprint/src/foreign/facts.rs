@@ -37,6 +37,11 @@ impl<'a> Facts<'a> {
                     entry.value.get("external").is_none() && entry.value.text_at("name") == Some(network)
                 })
             }),
+            // A person may make it by a script of the service.
+            Content::Script(commands) => commands.iter().any(|command| {
+                command.has(network)
+                    && ["docker", "podman"].iter().any(|tool| command.is(&[tool, "network", "create"]))
+            }),
             _ => false,
         };
         self.model.docker.networks.contains_key(network) || self.files.iter().any(named)

@@ -25,7 +25,7 @@ pub(crate) fn line(line: &str, span: &Range<usize>, facts: &Facts<'_>, report: &
     let options: Vec<&str> = fields.next().unwrap_or_default().split(',').collect();
     let is_remote = matches!(kind, "cifs" | "smb3" | "nfs" | "nfs4" | "fuse.sshfs");
     if is_remote && !options.contains(&"nofail") && !options.contains(&"noauto") {
-        report.at(&rule::MOUNT_WITHOUT_NOFAIL, span.clone(), "the boot waits for this server");
+        report.at(&rule::MOUNT_WITHOUT_NOFAIL, span.clone(), "`nofail` is missing");
     }
     let ordered = options
         .iter()

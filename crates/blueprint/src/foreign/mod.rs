@@ -82,7 +82,7 @@ impl Kind {
         }
         let (stem, extension) = name.rsplit_once('.')?;
         match extension {
-            "yaml" | "yml" if stem.starts_with("compose") || stem.starts_with("docker-compose") => {
+            "yaml" | "yml" if matches!(stem.split('.').next(), Some("compose" | "docker-compose")) => {
                 Some(Self::Compose)
             }
             "yaml" | "yml" => Some(Self::Manifests),

@@ -64,8 +64,9 @@ fn of<'a, 'b>(settings: &'b [Setting<'a>], key: &'b str) -> impl Iterator<Item =
 }
 
 fn mounts(file: &File<'_>, settings: &[Setting<'_>], facts: &Facts<'_>, report: &mut Report<'_>) {
-    let is_users = format!("/{}", file.below()).contains("/user/")
-        || of(settings, "WantedBy").any(|setting| setting.value == "default.target");
+    // default.target is no mark of a user's unit: Quadlets of root name it as well.
+    let folder = format!("/{}", file.below());
+    let is_users = ["/user/", "/.config/", "/dot_config/"].iter().any(|part| folder.contains(part));
     let proven = of(settings, "ConditionPathIsMountPoint").next().is_some()
         || of(settings, "AssertPathIsMountPoint").next().is_some()
         || of(settings, "ExecStartPre").any(|setting| {
@@ -88,8 +89,10 @@ fn mounts(file: &File<'_>, settings: &[Setting<'_>], facts: &Facts<'_>, report: 
 
 /// Whether a mount of the cluster's is at the path or above it.
 fn has_mount(path: &str, facts: &Facts<'_>) -> bool {
-    let shared =
-        facts.model.shares.values().any(|share| share.clients.values().any(|point| within(path, point)));
+    let shared = facts.model.shares.values().any(|share| {
+        share.clients.values().any(|point| within(path, point))
+            || (share.device.is_some() && within(path, share.path.as_str()))
+    });
     let unit = |file: &File<'_>| match &file.content {
         super::Content::Unit(settings) => {
             of(settings, "Where").any(|setting| setting.section == "Mount" && within(path, setting.value))

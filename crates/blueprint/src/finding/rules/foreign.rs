@@ -131,7 +131,7 @@ rules! {
     }
     MOUNT_WITHOUT_NOFAIL Warning "RS1019" "mount-without-nofail" {
         title: "A network mount does not stop the boot",
-        why: "Without nofail the boot waits for the server and ends in the emergency shell when it is off.",
+        why: "Without nofail the boot requires the mount, or its automount: a server that is off holds it up, or sends it to the emergency shell.",
         bad: "//nas/media /mnt/media cifs credentials=… 0 0",
         fix: "Add nofail,x-systemd.automount,x-systemd.mount-timeout=30; a share in cluster.toml has them.",
         source: "FIELD M3, X4, PEERS 7.3 #12"

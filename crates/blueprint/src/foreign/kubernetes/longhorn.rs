@@ -9,7 +9,8 @@ use super::pod;
 use crate::finding::rules::foreign as rule;
 
 pub(super) fn judge(document: &Node, facts: &Facts<'_>, report: &mut Report<'_>) {
-    if let Some(setting) = document.find("taintToleration") {
+    let tainted = document.find("taintToleration");
+    if let Some(setting) = tainted.filter(|entry| entry.value.text().is_some_and(|text| !text.is_empty())) {
         let lacks =
             |part: &&str| document.find(part).is_none_or(|entry| entry.value.get("tolerations").is_none());
         let missing: Vec<&str> =

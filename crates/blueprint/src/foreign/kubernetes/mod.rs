@@ -23,7 +23,10 @@ pub(crate) fn judge(file: &File<'_>, documents: &[Node], facts: &Facts<'_>, repo
             let message = "the cluster is run by Compose";
             report.at(&service::SERVICE_KIND, kind.span.clone(), message);
         }
-        access(document, report);
+        // What Flux made for itself is not touched.
+        if !file.below().contains("flux-system/") {
+            access(document, report);
+        }
         route::judge(document, facts, report);
         volume::judge(document, facts, report);
         flux::judge(file, document, facts, report);
@@ -61,7 +64,8 @@ fn access(document: &Node, report: &mut Report<'_>) {
     let encrypted = document.get("sops").is_some();
     for key in ["stringData", "data"] {
         if is_kind(document, "v1", "Secret")
-            && let Some(entry) = document.entry(key).filter(|entry| !entry.value.entries().is_empty())
+            && let Some(entry) = document.entry(key)
+            && entry.value.entries().iter().any(|entry| is_value(&entry.value))
             && !encrypted
         {
             report.at(&rule::MANIFEST_SECRET, entry.span.clone(), "values of a Secret stand here");
@@ -73,6 +77,11 @@ fn access(document: &Node, report: &mut Report<'_>) {
     {
         report.at(&rule::CLUSTER_ADMIN, role.span.clone(), "this account may do everything");
     }
+}
+
+/// Something other than nothing, or a variable that is put in later.
+fn is_value(node: &Node) -> bool {
+    node.text().is_some_and(|text| !text.is_empty() && !text.starts_with("${"))
 }
 
 fn workload(pod: &Node, facts: &Facts<'_>, report: &mut Report<'_>) {

@@ -6,6 +6,7 @@ use super::super::facts::{Facts, is_kind};
 use super::super::report::Report;
 use super::super::yaml_tree::Node;
 use crate::finding::rules::{foreign as rule, share};
+use crate::model::Orchestrator;
 
 pub(super) fn judge(document: &Node, facts: &Facts<'_>, report: &mut Report<'_>) {
     let Some(spec) = document.get("spec") else { return };
@@ -19,6 +20,7 @@ pub(super) fn judge(document: &Node, facts: &Facts<'_>, report: &mut Report<'_>)
     }
     if let Some(driver) = spec.at(&["csi", "driver"])
         && driver.text() == Some("smb.csi.k8s.io")
+        && facts.model.orchestrator == Orchestrator::K3s
     {
         report.at(&share::SMB_IN_CLUSTER, driver.span.clone(), "a Kubernetes cluster with an SMB share");
     }

@@ -8,7 +8,11 @@ use super::{Command, Script};
 use crate::finding::rules::foreign as rule;
 
 pub(super) fn judge(script: &Script<'_>, command: &Command, facts: &Facts<'_>, report: &mut Report<'_>) {
-    if command.program() == "helm" && command.words.iter().any(|word| word.contains("ingress-nginx")) {
+    let installs = ["install", "upgrade", "template"].iter().any(|verb| command.has(verb));
+    if command.program() == "helm"
+        && installs
+        && command.words.iter().any(|word| word.contains("ingress-nginx"))
+    {
         report.at(&rule::INGRESS_NGINX, command.span.clone(), "ingress-nginx is no longer maintained");
     }
     if command.program() != "kubectl" {

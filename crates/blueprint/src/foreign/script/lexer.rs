@@ -64,8 +64,10 @@ impl Reader<'_> {
         let rest = &self.text[self.at..];
         let operator =
             ["&&", "||", ";;", "\n", ";", "|", "&", "(", ")"].into_iter().find(|mark| rest.starts_with(mark));
-        if let Some(blank) = ["\\\n", " ", "\t"].into_iter().find(|blank| rest.starts_with(blank)) {
-            self.at += blank.len();
+        if let Some(rest) = rest.strip_prefix("\\\n") {
+            self.at = self.text.len() - rest.len();
+        } else if let Some(blank) = rest.chars().next().filter(|c| c.is_whitespace() && *c != '\n') {
+            self.at += blank.len_utf8();
         } else if rest.starts_with('#') {
             self.at += rest.find('\n').unwrap_or(rest.len());
         } else if let Some(mark) = operator {
@@ -190,8 +192,22 @@ mod tests {
 
     #[test]
     fn nothing_makes_it_stop_or_panic() {
-        for odd in ["'", "\"\\", "$(", "a)", "<<", "<<E", "<<E\nx", "\\", "\u{e9}'\u{e9}", "((((", "`a", ">"]
-        {
+        for odd in [
+            "'",
+            "\"\\",
+            "$(",
+            "a)",
+            "<<",
+            "<<E",
+            "<<E\nx",
+            "\\",
+            "\u{e9}'\u{e9}",
+            "((((",
+            "`a",
+            ">",
+            "\r",
+            "a\u{a0}\u{b}",
+        ] {
             let _ = commands(odd);
         }
     }

@@ -125,21 +125,19 @@ impl Script<'_> {
     }
 
     fn downloads(&self, command: &Command, report: &mut Report<'_>) {
+        let short = |flag: char| command.words.iter().any(|word| has_letter(word, flag));
         let is_curl = command.program() == "curl";
-        let short = |flag: char| {
-            let is_one =
-                |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains(flag);
-            command.words.iter().any(is_one)
+        let saves = match command.program() {
+            "curl" => short('o') || short('O') || command.has_flag("--output") || command.has(">"),
+            "wget" => {
+                !command.words.iter().any(|word| word.ends_with("O-") || word == "-" || word == "--spider")
+            }
+            _ => false,
         };
-        let saves = (is_curl
-            && (short('o') || short('O') || command.has_flag("--output") || command.has(">")))
-            || command.program() == "wget";
+        let saves = saves && !command.has("/dev/null");
         if is_curl && saves && !short('f') && !command.words.iter().any(|word| word.starts_with("--fail")) {
-            report.at(
-                &rule::CURL_WITHOUT_FAIL,
-                command.span.clone(),
-                "a page that says 404 is saved as well",
-            );
+            let message = "a page that says 404 is saved as well";
+            report.at(&rule::CURL_WITHOUT_FAIL, command.span.clone(), message);
         }
         let checks = ["sha256sum", "sha512sum", "shasum", "b2sum", "gpg", "minisign", "cosign"];
         if saves && !self.commands.iter().any(|other| checks.contains(&other.program())) {
@@ -149,21 +147,40 @@ impl Script<'_> {
     }
 
     fn paths(&self, command: &Command, facts: &Facts<'_>, report: &mut Report<'_>) {
-        let any =
-            |parts: &[&str]| command.words.iter().any(|word| parts.iter().any(|part| word.contains(part)));
-        let tells = matches!(command.program(), "echo" | "printf");
-        if !tells && written(command).iter().any(|path| path.ends_with("/bin/docker-compose")) {
+        let files = written(command);
+        // A link for people's fingers beside the plugin does no harm.
+        if files.iter().any(|path| path.ends_with("/bin/docker-compose"))
+            && !self.mentions("cli-plugins/docker-compose")
+        {
             let message = "Docker does not look for its plugins there";
             report.at(&rule::COMPOSE_NOT_PLUGIN, command.span.clone(), message);
         }
-        if !tells && any(&daemon::ROOTLESS) && !daemon::runs_rootless(facts) {
+        let is_home = |path: &str| daemon::ROOTLESS.iter().any(|place| path.ends_with(place));
+        let added = command.is(&["chezmoi", "add"]) && command.words.iter().any(|word| is_home(word));
+        if (added || files.into_iter().any(is_home)) && !daemon::runs_rootless(facts) {
             report.at(&rule::DAEMON_PATH, command.span.clone(), "only a rootless daemon reads this path");
         }
-        if !tells && any(&["/var/lib/docker/overlay2", "/var/lib/docker/buildx"]) {
+        let tells = matches!(command.program(), "echo" | "printf");
+        let inner = ["/var/lib/docker/overlay2", "/var/lib/docker/buildx"];
+        if !tells && command.words.iter().any(|word| inner.iter().any(|folder| word.contains(folder))) {
             let message = "what Docker keeps need not be there";
             report.at(&rule::ENGINE_FOLDER, command.span.clone(), message);
         }
     }
+}
+
+/// Whether a word is a group of curl's short flags and that letter one of them; behind some the rest is a value.
+fn has_letter(word: &str, flag: char) -> bool {
+    let Some(letters) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return false };
+    for letter in letters.chars() {
+        if letter == flag {
+            return true;
+        }
+        if "XHduwAebTxmo".contains(letter) {
+            return false;
+        }
+    }
+    false
 }
 
 /// Whether a package manager is asked for a package.
