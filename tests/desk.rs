@@ -54,6 +54,11 @@ impl Desk {
     pub fn profile(&self) -> PathBuf {
         self.folder.path().join("profiles").join(&self.cluster).join("cluster.toml")
     }
+    /// A cache of its own: what the person has fetched before would make bundles longer, so trials would depend on it.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
     /// Where output goes.
     #[must_use]
     pub fn out(&self) -> PathBuf {
@@ -73,7 +78,7 @@ impl Desk {
     pub fn call_with(&self, engine: &str, out: &Path) -> anyhow::Result<Invocation> {
         let call = programs::xtask()?.args(["build-images", &self.cluster, "--offline", "--engine", engine]);
         let call = call.arg("--profiles").arg(self.folder.path().join("profiles")).arg("--out").arg(out);
-        Ok(call.timeout(Duration::from_secs(900)))
+        Ok(call.env("XDG_CACHE_HOME", self.cache()).timeout(Duration::from_secs(900)))
     }
     /// The same into [`Self::out`], run.
     ///

@@ -82,7 +82,6 @@ fn silence() -> Fault {
 struct Shop {
     desk: Desk,
     server: LyingServer,
-    cache: PathBuf,
 }
 
 impl Shop {
@@ -108,13 +107,12 @@ impl Shop {
         ensure!(text[..start].ends_with("mode = \"0755\"\n"), "the first digest is that of {ARTIFACT}");
         let pin = format!("size = {}\ndigest = \"{}\"", file().len(), Digest::sha256_of(&file()));
         std::fs::write(&lock, format!("{}{pin}{}", &text[..start], &text[end..]))?;
-        let cache = desk.folder().join("cache");
-        Ok(Self { desk, server, cache })
+        Ok(Self { desk, server })
     }
     fn call(&self) -> anyhow::Result<Invocation> {
         let call = programs::xtask()?.args(["build-images", CLUSTER, "--air-gap", "--engine", "embedded"]);
         let call = call.arg("--profiles").arg(self.desk.folder().join("profiles"));
-        let call = call.arg("--out").arg(self.desk.out()).env("XDG_CACHE_HOME", &self.cache);
+        let call = call.arg("--out").arg(self.desk.out()).env("XDG_CACHE_HOME", self.desk.cache());
         let call = call.env("HTTPS_PROXY", "http://127.0.0.1:9").env("https_proxy", "http://127.0.0.1:9");
         let call = call.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         Ok(call.timeout(Duration::from_secs(900)))
@@ -124,7 +122,7 @@ impl Shop {
     }
     /// What lies in a folder of the cache.
     fn cached(&self, folder: &str) -> anyhow::Result<Vec<PathBuf>> {
-        let folder = self.cache.join("rootstock").join(folder);
+        let folder = self.desk.cache().join("rootstock").join(folder);
         if folder.exists() { Ok(host::tree::files(&folder)?) } else { Ok(Vec::new()) }
     }
     fn expect_failure(&self, code: i32, words: &[&str]) -> anyhow::Result<()> {
@@ -204,11 +202,12 @@ fn on_small_disk(place: &Path, work: impl FnOnce() -> anyhow::Result<()>) -> any
 fn full_disk() -> anyhow::Result<()> {
     let shop = Shop::open()?;
     shop.server.set(PATH, Behaviour::Honest(file()));
-    on_small_disk(&shop.cache, || {
+    let cache = shop.desk.cache();
+    on_small_disk(&cache, || {
         let output = shop.build()?;
         let said = said(&output);
         ensure!(output.code == 5, "exit {}:\n{said}", output.code);
-        let place = shop.cache.display().to_string();
+        let place = cache.display().to_string();
         ensure!(said.contains("No space left") && said.contains(&place), "not said where:\n{said}");
         ensure!(!shop.desk.out().join(CLUSTER).exists(), "output in spite of the error");
         Ok(())

@@ -66,6 +66,7 @@ impl Cards {
     pub fn bare(&self, verb: &str, words: &[&str]) -> anyhow::Result<Invocation> {
         let call = programs::xtask()?.arg(verb).args(words.iter().copied()).arg("--offline");
         let call = call.arg("--profiles").arg(self.path("profiles")).arg("--out").arg(self.desk.out());
+        let call = call.env("XDG_CACHE_HOME", self.desk.cache());
         let names = ["VNEXT_SSH_KEY", "HOMELAB_SSH_KEY", "COLAB_SSH_KEY"];
         let call = names.into_iter().fold(call, |call, name| call.env(name, SSH_KEY));
         Ok(call.timeout(Duration::from_secs(900)))
