@@ -60,6 +60,14 @@ fn machine<'lab>(lab: &'lab Lab, network: &Network<'_>) -> anyhow::Result<Machin
     let tool =
         "d=/home/pi/.local/share/mise/installs/node/22.1.0/bin; mkdir -p $d; chown -R pi:pi /home/pi/.local";
     machine.said("sh", &["-c", tool])?;
+    // A person's own plugin, which can make its tool without a network.
+    let plugin = "d=/home/pi/.local/share/mise/plugins/trial/bin; mkdir -p $d; cd $d; \
+                  printf '#!/bin/sh\\necho 1.0.0 1.1.0\\n' >list-all; \
+                  printf '#!/bin/sh\\nmkdir -p $ASDF_INSTALL_PATH/bin\\n\
+                  echo \"#!/bin/sh\\necho trial $ASDF_INSTALL_VERSION\" >$ASDF_INSTALL_PATH/bin/trial\\n\
+                  chmod 755 $ASDF_INSTALL_PATH/bin/trial\\n' >install; \
+                  chmod 755 *; chown -R pi:pi /home/pi/.local";
+    machine.said("sh", &["-c", plugin])?;
     // Asked the first time, mise makes folders of its own.
     machine.said("runuser", &["-u", "pi", "--", "env", "HOME=/home/pi", "mise", "ls"])?;
     Ok(machine)
@@ -99,6 +107,7 @@ fn filled(lab: &Lab) -> anyhow::Result<()> {
     expect(&run(&machine, &desk, &["leave", "--yes", "--force"])?, 0, &["the journal is gone"])?;
     let after = machine.said("sh", &["-c", LISTING])?;
     ensure!(before == after, "after leave:\n{}", difference(&before, &after));
+    installed(&machine, &before)?;
     // A tool that nobody can fetch here, and a user who is not there: everything else is done.
     let mut all = resources(&[("node", "22.2.0")])?;
     all.push(Resource::new(Want::Chezmoi { user: "ghost".to_owned(), source: SOURCE.parse()? }));
@@ -106,6 +115,28 @@ fn filled(lab: &Lab) -> anyhow::Result<()> {
     let failed = run(&machine, &desk, &JOIN)?;
     expect(&failed, 1, &["install node@22.2.0", "no user `ghost`"])?;
     ensure!(machine.read("/home/pi/.greeting")?.trim() == "pi on rpi-01", "the home of pi waits for others");
+    Ok(())
+}
+
+/// A tool that is not there yet is made by mise, as the person; given back, only mise's own notes and links stay.
+fn installed(machine: &Machine<'_>, before: &str) -> anyhow::Result<()> {
+    let desk = Node::new(&resources(&[("node", "22.1.0"), ("trial", "1.1.0")])?)?;
+    expect(&run(machine, &desk, &PLAN)?, 3, &["mise:pi", "trial"])?;
+    expect(&run(machine, &desk, &JOIN)?, 0, &["done     mise:pi", "converged"])?;
+    let place = "/home/pi/.local/share/mise/installs/trial/1.1.0/bin/trial";
+    ensure!(machine.said(place, &[])?.trim() == "trial 1.1.0", "another tool");
+    ensure!(machine.said("stat", &["-c", "%U", place])?.trim() == "pi", "it is not the person's");
+    expect(&run(machine, &desk, &JOIN)?, 0, &["nothing to do"])?;
+    expect(&run(machine, &desk, &["leave", "--yes"])?, 0, &["the journal is gone"])?;
+    let notes =
+        ["/home/pi/.cache", "share/mise/downloads", "share/mise/shims", ".mise-installs.toml", "./22.1.0"];
+    let mut lines = machine.said("sh", &["-c", LISTING])?;
+    lines = lines
+        .lines()
+        .filter(|line| !notes.iter().any(|note| line.contains(note)))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let (was, is) = (before.trim_end(), lines.trim_end());
+    ensure!(was == is, "after leave:\n{}", difference(was, is));
     Ok(())
 }
 

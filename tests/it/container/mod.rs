@@ -15,6 +15,7 @@ mod join;
 mod mesh;
 mod nodes;
 mod packages;
+mod pods;
 mod units;
 
 use tests::ring::Trial;

@@ -1,8 +1,12 @@
 //! `cargo xtask join`: from bare machines to a cluster.
 
+use super::super::pods;
 use super::{status, trial, upgrade};
 use anyhow::{Context as _, ensure};
+use host::process::Invocation;
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use tests::lab::Lab;
 use tests::lab::fleet::{Fleet, SERVER_SECRET, ends_with, of_node};
 use tests::lab::node::Node;
@@ -36,6 +40,8 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
         found.insert(name);
     }
     ensure!(found.len() == 3, "{found:?}");
+    pods::runs_everywhere(&server, &[&server, &agents[0], &agents[1]])?;
+    server.said("kubectl", &["delete", "pod", "--all", "--force", "--wait=false"])?;
     let (code, answer) = fleet.answer(&["join", "all"])?;
     ensure!(code == 0 && answer["converged"] == true, "{answer:#}");
     for name in ["server", "worker-1", "worker-2"] {
@@ -46,6 +52,7 @@ fn join_all(lab: &Lab) -> anyhow::Result<()> {
         );
     }
     alone(&fleet, &agents[1])?;
+    jumped(&fleet, &agents[0], &agents[1])?;
     status::tells(&fleet, &agents[0])?;
     upgrade::upgraded(&mut fleet, &server)
 }
@@ -77,4 +84,48 @@ fn alone(fleet: &Fleet<'_>, agent: &Node<'_>) -> anyhow::Result<()> {
         "{answer:#}"
     );
     agent.said("systemctl", &["start", "ssh.service"]).map(drop)
+}
+
+/// A machine that is reached through another, with a key that an agent alone has: the person's ssh knows how.
+fn jumped(fleet: &Fleet<'_>, through: &Node<'_>, to: &Node<'_>) -> anyhow::Result<()> {
+    let (jump, address) = (fleet.address(through.name())?, fleet.address(to.name())?);
+    let rule = ["INPUT", "-p", "tcp", "--dport", "22", "!", "-s", &jump, "-j", "DROP"];
+    to.said("iptables", &[&["-I"], &rule[..]].concat())?;
+    to.said("rm", &["-r", "/var/cache/rootstock"])?;
+    fleet.configure(&format!("Host {address}\n  ProxyJump operator@{jump}\n  ConnectTimeout 20\n"))?;
+    let agent = KeyAgent::with(&fleet.at("key"), &fleet.at("agent"))?;
+    let call = fleet.xtask(&["join", to.name()])?.arg("--json").env("SSH_AUTH_SOCK", fleet.at("agent"));
+    let output = call.run();
+    drop(agent);
+    let answer: Value = serde_json::from_slice(&output?.stdout)?;
+    let node = of_node(&answer, to.name())?;
+    ensure!(node["result"] == "nothing-to-do" && node["sent-bytes"].as_u64() > Some(0), "{node:#}");
+    fleet.configure("")?;
+    to.said("iptables", &[&["-D"], &rule[..]].concat()).map(drop)
+}
+
+/// An ssh-agent that has a key, which meanwhile is in no file; its public half stays.
+struct KeyAgent {
+    process: String,
+    key: PathBuf,
+}
+
+impl KeyAgent {
+    fn with(key: &Path, socket: &Path) -> anyhow::Result<Self> {
+        let said = Invocation::new("ssh-agent").arg("-a").arg(socket).run()?.text();
+        let process = said.split("SSH_AGENT_PID=").nth(1).and_then(|rest| rest.split(';').next());
+        let process = process.context("the agent tells its process")?.to_owned();
+        let agent = Self { process, key: key.to_owned() };
+        Invocation::new("ssh-add").arg(key).env("SSH_AUTH_SOCK", socket).run()?;
+        std::fs::rename(key, key.with_extension("away"))?;
+        Ok(agent)
+    }
+}
+
+impl Drop for KeyAgent {
+    fn drop(&mut self) {
+        // Either may be done already; the folder goes with the fleet.
+        let _ = Invocation::new("kill").arg(&self.process).run();
+        let _ = std::fs::rename(self.key.with_extension("away"), &self.key);
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::lab::Lab;
 use tests::lab::fleet::{Fleet, ends_with, of_node};
 use tests::lab::node::{Node, wait_for};
-use tests::ring::Trial;
+use tests::ring::{Trial, say};
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("a_dead_node_is_replaced_under_its_name", replace)]
@@ -42,7 +42,7 @@ fn replace(lab: &Lab) -> anyhow::Result<()> {
     ensure!(said.contains("default/lonely: nobody starts it again"), "{said}");
     ensure!(said.contains("nothing was changed") && said.contains("--yes"), "{said}");
     let object = fleet.kubectl(&server, &["get", "node", NODE])?["metadata"]["uid"].clone();
-    cut_off(&fleet)?;
+    killed_after_each_step(&fleet)?;
     let said = ends_with(&fleet.xtask(&["replace", NODE, "--yes"])?.run()?, 0)?;
     ensure!(said.contains("going on with the replacement") && said.contains("cordon: done before"), "{said}");
     ensure!(said.contains("mine=yes"), "a person's label is not told: {said}");
@@ -92,8 +92,10 @@ fn losses(fleet: &Fleet<'_>, server: &Node<'_>) -> anyhow::Result<()> {
     server.said("kubectl", &["delete", "pv", "library"]).map(drop)
 }
 
-/// Killed once the node's object is gone.
-fn cut_off(fleet: &Fleet<'_>) -> anyhow::Result<()> {
+/// Killed as soon as each of its steps is noted; every run goes on where the one before was.
+fn killed_after_each_step(fleet: &Fleet<'_>) -> anyhow::Result<()> {
+    const STEPS: [&str; 8] =
+        ["agreed", "cordoned", "drained", "left", "deleted", "forgotten", "joined", "labelled"];
     let journal = fleet.out().join(".fleet/replace-lab-worker-1.jsonl");
     let note = fleet.at("pid");
     let call = fleet.xtask(&["replace", NODE, "--yes"])?;
@@ -101,16 +103,26 @@ fn cut_off(fleet: &Fleet<'_>) -> anyhow::Result<()> {
     let path = format!("{}:{}", fleet.at("bin").display(), std::env::var("PATH").context("there is a PATH")?);
     let call = Invocation::new("sh").args(["-c", &script]).env("PATH", path).folder(tests::repository());
     let call = call.timeout(Duration::from_secs(600));
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| call.run());
-        wait_for("the node is deleted", Duration::from_secs(300), || {
-            let text = std::fs::read_to_string(&journal).unwrap_or_default();
-            Ok((run.is_finished() || text.contains("deleted")).then_some(()))
+    let mut killed = Vec::new();
+    for step in STEPS {
+        let is_noted = || std::fs::read_to_string(&journal).unwrap_or_default().contains(step);
+        if is_noted() {
+            continue;
+        }
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| call.run());
+            wait_for(&format!("it notes `{step}`"), Duration::from_secs(300), || {
+                Ok((run.is_finished() || is_noted()).then_some(()))
+            })?;
+            ensure!(!run.is_finished(), "it ended before it could be killed: {:?}", run.join());
+            Invocation::new("kill").args(["-KILL", std::fs::read_to_string(&note)?.trim()]).run()?;
+            anyhow::Ok(())
         })?;
-        ensure!(!run.is_finished(), "it ended before it could be killed: {:?}", run.join());
-        Invocation::new("kill").args(["-KILL", std::fs::read_to_string(&note)?.trim()]).run()?;
-        Ok(())
-    })
+        killed.push(step);
+    }
+    say(&format!("killed after {}", killed.join(", ")));
+    ensure!(killed.len() >= 4, "it was killed only after {killed:?}");
+    Ok(())
 }
 
 /// A first join that failed leaves a password without a node; that name is free again after `replace` too.

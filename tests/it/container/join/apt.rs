@@ -48,8 +48,16 @@ fn trouble(lab: &Lab) -> anyhow::Result<()> {
         &format!("cp /root/lab.list {list}; mv /srv/packages/Packages /root/; : >/srv/packages/Packages"),
     )?;
     fails("package missing", &["FAILED", "packages:apt", "Unable to locate package"])?;
+    sh(
+        &node,
+        "mv /root/Packages /srv/packages/; mkdir -p /usr/share/zoneinfo; mount -t tmpfs -o size=64k tmpfs /usr/share/zoneinfo",
+    )?;
+    fails(
+        "disk full",
+        &["FAILED", "packages:apt", "file system of this node is full", "No space left on device", "df -h"],
+    )?;
     // A power cut while dpkg was at it: a package that is only unpacked, and notes not yet taken over.
-    let cut = "mv /root/Packages /srv/packages/; dpkg --unpack /srv/packages/tzdata_*.deb; \
+    let cut = "umount /usr/share/zoneinfo; dpkg --unpack /srv/packages/tzdata_*.deb; \
                dpkg -s tzdata >/var/lib/dpkg/updates/0000";
     sh(&node, cut)?;
     let output = bootstrap(&node, &JOIN)?;

@@ -1,5 +1,6 @@
 //! A server and two agents joined by the product; then everything that a user would look at.
 
+use super::super::pods;
 use super::{is_converged, trial};
 use anyhow::{Context as _, ensure};
 use std::time::Duration;
@@ -35,7 +36,7 @@ fn a_server_and_two_agents(lab: &Lab) -> anyhow::Result<()> {
         ensure!(second.code == 0 && said(&second).contains("converged"), "{}", said(&second));
     }
     labels(&cluster)?;
-    super::pods::runs_everywhere(&cluster, &nodes)?;
+    pods::runs_everywhere(cluster.server(), &nodes)?;
     for node in nodes {
         node.restart()?;
         cluster.wait_ready(node)?;

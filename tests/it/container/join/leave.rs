@@ -1,9 +1,12 @@
 //! `leave` on an agent that ran pods: the machine is what it was before, whatever k3s has done to it since.
 
+use super::super::pods;
+use super::at_work::AtWork;
 use super::{is_converged, trial};
 use anyhow::ensure;
 use tests::lab::Lab;
 use tests::lab::cluster::{Cluster, bootstrap, join};
+use tests::lab::node::Node;
 use tests::lab::snapshot;
 use tests::node::difference;
 use tests::programs::said;
@@ -49,12 +52,16 @@ fn leave(lab: &Lab) -> anyhow::Result<()> {
                    ip link add cni0x type bridge; ip netns add mine; iptables -t nat -L >/dev/null";
     agent.said("sh", &["-c", foreign])?;
     let before = snapshot::take(&agent)?;
-    for round in ["first", "second"] {
-        let joined = join(&agent)?;
-        ensure!(joined.code == 0, "{round} join: {}", said(&joined));
-        cluster.wait_ready(&agent)?;
-        super::pods::runs_everywhere(&cluster, &[&agent])?;
-        is_converged(&agent)?;
+    for round in ["first", "killed", "last"] {
+        if round == "killed" {
+            killed(&agent)?;
+        } else {
+            let joined = join(&agent)?;
+            ensure!(joined.code == 0, "{round} join: {}", said(&joined));
+            cluster.wait_ready(&agent)?;
+            pods::runs_everywhere(cluster.server(), &[&agent])?;
+            is_converged(&agent)?;
+        }
         let left = bootstrap(&agent, &["leave", "--yes"])?;
         ensure!(left.code == 0 && !said(&left).contains("partly"), "{round} leave: {}", said(&left));
         let after = snapshot::take(&agent)?;
@@ -62,7 +69,15 @@ fn leave(lab: &Lab) -> anyhow::Result<()> {
         ensure!(was == is, "{round}:\n{}", difference(&was, &is));
         // The cluster still knows the machine by its old password (FIELD K8).
         cluster.server().said("kubectl", &["delete", "pod", "--all", "--force", "--wait=false"])?;
-        cluster.server().said("kubectl", &["delete", "node", agent.name()])?;
+        cluster.server().said("kubectl", &["delete", "node", agent.name(), "--ignore-not-found"])?;
     }
     Ok(())
+}
+
+/// A join that is killed while k3s starts, so that nobody has noted yet what k3s makes.
+fn killed(agent: &Node<'_>) -> anyhow::Result<()> {
+    let run = AtWork::bootstrap(agent, &["join", "--yes"])?;
+    run.until("k3s makes its folders", "[ -d /var/lib/rancher/k3s/agent/etc ]")?;
+    run.signal("KILL")?;
+    run.ends_with(137, &[]).map(drop)
 }

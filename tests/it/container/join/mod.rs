@@ -5,7 +5,6 @@ mod at_work;
 mod cluster;
 mod kills;
 mod leave;
-mod pods;
 mod trouble;
 
 use anyhow::ensure;

@@ -62,7 +62,28 @@ fn tokens_and_a_unit(cluster: &Cluster<'_>, good: &Secret) -> anyhow::Result<()>
     fails(&node, "a unit that fails to start", 1, &told)?;
     sh(&node, "mkdir /srv/images")?;
     ends_ready(cluster, &node)?;
-    forgotten(cluster, &node)
+    forgotten(cluster, &node)?;
+    taken(cluster, node, good)
+}
+
+/// FIELD K8 and K20 as the node itself sees them: its name belongs to a machine that is gone, and the server is down.
+fn taken(cluster: &Cluster<'_>, node: Node<'_>, good: &Secret) -> anyhow::Result<()> {
+    let name = node.name().to_owned();
+    node.destroy()?;
+    let node = cluster.fresh(&name, good)?;
+    sh(cluster.server(), "systemctl stop k3s.service")?;
+    fails(&node, "a server that is down", 5, &["nothing was changed", "[K20]", "start the server first"])?;
+    ensure!(node.read("/var/lib/rootstock/journal.jsonl").is_err(), "it was changed all the same");
+    sh(cluster.server(), "systemctl start k3s.service")?;
+    cluster.wait_ready(cluster.server())?;
+    let told = ["[K8]", "knows another machine by this node's name", "kubectl delete node"];
+    fails(&node, "a name that is taken", 1, &told)?;
+    // What the fix says, typed on a server, and then the same join again.
+    cluster.server().said("kubectl", &["delete", "node", &name])?;
+    let secret = format!("{name}.node-password.k3s");
+    let forget = ["-n", "kube-system", "delete", "secret", &secret, "--ignore-not-found"];
+    cluster.server().said("kubectl", &forget)?;
+    ends_ready(cluster, &node)
 }
 
 /// A node that the cluster no longer knows has a certificate of a time when it did, with which k3s is stuck (decision 0086).

@@ -5,7 +5,7 @@ use desired::Mode;
 use desired::resource::{Owner, Resource, SecretPart, Want};
 use host::process::Invocation;
 use tests::node::{Node, SECRET, VARIABLE, resources};
-use tests::programs::said;
+use tests::programs::{answering, expect, said};
 use tests::ring::{Ring, Trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         trial("secrets_come_by_standard_input", by_input),
         trial("what_is_no_list_of_secrets_is_not_repeated", refused),
         trial("a_secret_of_infisical_comes_by_its_own_run", infisical),
+        trial("a_secret_is_piped_in_and_not_typed", piped),
     ]
 }
 
@@ -74,5 +75,27 @@ fn infisical() -> anyhow::Result<()> {
     let output = join(&node, "{\"infisical:/samba/NAS_PASSWORD\": \"handed\"}")?.run()?;
     ensure!(output.code == 0, "exit {}: {}", output.code, said(&output));
     ensure!(std::fs::read_to_string(node.at("/etc/trial/samba"))? == "handed", "another secret");
+    Ok(())
+}
+
+/// The reference `stdin`: the whole of standard input less one newline.
+fn piped() -> anyhow::Result<()> {
+    let file = Resource::new(Want::SecretFile {
+        path: "/etc/trial/token".parse()?,
+        mode: Mode::PRIVATE,
+        owner: Owner::root(),
+        parts: vec![SecretPart::Secret("stdin".parse()?)],
+    });
+    let node = Node::new(&[file])?;
+    let call = || anyhow::Ok(node.call("join")?.arg("--yes"));
+    let output = call()?.stdin(Vec::new()).run()?;
+    expect(&output, 1, &["which is empty; pipe the secret in"])?;
+    let terminal = answering(Invocation::new("script").args(["-qec", &call()?.line(), "/dev/null"]));
+    expect(&terminal.run()?, 1, &["it would be shown while it is typed", "pipe it in"])?;
+    ensure!(!node.at("/etc/trial/token").exists(), "something was written");
+    let output = call()?.stdin(format!("{SECRET}\n").into_bytes()).run()?;
+    expect(&output, 0, &["converged"])?;
+    ensure!(!said(&output).contains(SECRET), "the secret is told");
+    ensure!(std::fs::read_to_string(node.at("/etc/trial/token"))? == SECRET, "another secret");
     Ok(())
 }

@@ -56,5 +56,7 @@ pub(super) fn apt(verb: &str) -> Invocation {
         .args(["--quiet", "--assume-yes", "--no-install-recommends", "--option", &lock])
         // A file that somebody edited stays as it is; a question would end the installation.
         .args(["--option", "Dpkg::Options::=--force-confdef", "--option", "Dpkg::Options::=--force-confold"])
+        // On a terminal of apt's own, dpkg's errors would stand among what it did, and not in what is told of a failure.
+        .args(["--option", "Dpkg::Use-Pty=0"])
         .arg(verb)
 }

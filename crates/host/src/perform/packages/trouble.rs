@@ -23,6 +23,10 @@ const MISSING: Trouble = (
     "a package is in none of the archives this node knows",
     "correct its name in the profile, or add the archive that has it",
 );
+const FULL: Trouble = (
+    "a file system of this node is full",
+    "make room there, see `df -h`, then join again: what the manager began it then ends",
+);
 
 /// Words that only one reason has.
 const WORDS: &[(PackageManager, &str, Trouble)] = &[
@@ -30,8 +34,12 @@ const WORDS: &[(PackageManager, &str, Trouble)] = &[
     (PackageManager::Apt, "Unable to acquire the dpkg frontend lock", LOCKED),
     (PackageManager::Apt, "Unable to locate package", MISSING),
     (PackageManager::Apt, "has no installation candidate", MISSING),
+    (PackageManager::Apt, "No space left on device", FULL),
+    (PackageManager::Apt, "You don't have enough free space in", FULL),
     (PackageManager::Apt, "Failed to fetch", NO_NETWORK),
     (PackageManager::Apt, "Some index files failed to download", NO_NETWORK),
+    // rpm's own words, "needs 3MB more space on the / filesystem".
+    (PackageManager::Dnf, "B more space", FULL),
     // An archive that does not answer is left out, and then nothing matches.
     (PackageManager::Dnf, "Failed to download metadata", NO_NETWORK),
     (PackageManager::Dnf, "Unable to find a match", MISSING),
@@ -92,7 +100,14 @@ mod tests {
                 "E: Could not get lock /var/lib/dpkg/lock-frontend.",
                 "holds the lock",
             ),
+            (
+                PackageManager::Apt,
+                100,
+                "dpkg: error processing archive x.deb (--unpack):\n failed to write (No space left on device)",
+                "is full",
+            ),
             (PackageManager::Dnf, 1, "Error: Unable to find a match: nope", "in none of the archives"),
+            (PackageManager::Dnf, 1, "Error: installing package x needs 3MB more space on the /", "is full"),
             (
                 PackageManager::Dnf,
                 1,
