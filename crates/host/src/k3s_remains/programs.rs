@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::process::Invocation;
 use crate::processes;
 
 /// What starts containers for k3s's own containerd.
@@ -53,10 +54,25 @@ fn is_shim_of_k3s(line: &[u8]) -> bool {
 
 /// Removes the groups of pods; one with a process in it refuses, and is somebody's.
 pub(super) fn remove_control_groups() {
-    let top = Path::new("/sys/fs/cgroup");
-    // cgroup v1 has a tree a controller, v2 one in all.
-    let trees = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-    for tree in trees.chain([top.to_owned()]) {
+    remove_groups();
+    // Where the kubelet let systemd make the slice, systemd makes it again with the next look at its units.
+    let slice = GROUPS[1];
+    let is_active = Invocation::new("systemctl").args(["is-active", "--quiet", slice]).run().is_ok();
+    if is_active && trees().iter().all(|tree| !tree.join(slice).exists()) {
+        let _ = Invocation::new("systemctl").args(["stop", slice]).run();
+        remove_groups();
+    }
+}
+
+/// cgroup v1 has a tree a controller, v2 one in all.
+fn trees() -> Vec<PathBuf> {
+    let top = PathBuf::from("/sys/fs/cgroup");
+    let inner = fs::read_dir(&top).into_iter().flatten().flatten().map(|entry| entry.path());
+    inner.chain([top]).collect()
+}
+
+fn remove_groups() {
+    for tree in trees() {
         for group in GROUPS {
             remove_group(&tree.join(group));
         }
