@@ -72,7 +72,12 @@ fn taken(cluster: &Cluster<'_>, node: Node<'_>, good: &Secret) -> anyhow::Result
     node.destroy()?;
     let node = cluster.fresh(&name, good)?;
     sh(cluster.server(), "systemctl stop k3s.service")?;
-    fails(&node, "a server that is down", 5, &["nothing was changed", "[K20]", "start the server first"])?;
+    fails(
+        &node,
+        "a server that is down",
+        5,
+        &["nothing was changed", "connection refused", "start the server first"],
+    )?;
     ensure!(node.read("/var/lib/rootstock/journal.jsonl").is_err(), "it was changed all the same");
     sh(cluster.server(), "systemctl start k3s.service")?;
     cluster.wait_ready(cluster.server())?;
