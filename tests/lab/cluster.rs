@@ -6,7 +6,7 @@
 
 use super::Lab;
 use super::bundle::{Bundle, CLUSTER};
-use super::node::{Network, Node, Options, STICK, wait_for};
+use super::node::{Network, Node, Options, Release, STICK, wait_for};
 use crate::clusters::{resolved, stand_in_pins};
 use crate::programs::{answering, said};
 use anyhow::{Context as _, bail, ensure};
@@ -108,12 +108,20 @@ impl<'lab> Cluster<'lab> {
     /// # Errors
     /// If the profile has no such node, or it does not boot.
     pub fn fresh(&self, name: &str, token: &Secret) -> anyhow::Result<Node<'lab>> {
+        self.fresh_of(Release::default(), name, token)
+    }
+
+    /// The same of any release.
+    ///
+    /// # Errors
+    /// As [`Self::fresh`].
+    pub fn fresh_of(&self, release: Release, name: &str, token: &Secret) -> anyhow::Result<Node<'lab>> {
         let stick = Bundle::of(self.lab)?.stick();
         let options = Options {
             address: Some(self.wanted(name)?.address),
             k3s: Some((self.lab.k3s(), false)),
             stick: Some(&stick),
-            ..Options::default()
+            release,
         };
         let node = Node::start(self.lab, name, &self.network, &options)?;
         lay_token(&node, token)?;

@@ -4,10 +4,10 @@ use super::super::pods;
 use super::at_work::AtWork;
 use super::{is_converged, trial};
 use anyhow::ensure;
-use tests::lab::Lab;
 use tests::lab::cluster::{Cluster, bootstrap, join};
-use tests::lab::node::Node;
+use tests::lab::node::{Node, Release};
 use tests::lab::snapshot;
+use tests::lab::{Lab, Need};
 use tests::node::difference;
 use tests::programs::said;
 use tests::ring::Trial;
@@ -41,19 +41,26 @@ const EXCEPT: [(&str, &str); 24] = [
 ];
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("leave_gives_an_agent_back_as_it_was", leave)]
+    vec![
+        trial("leave_gives_an_agent_back_as_it_was", |lab| {
+            leave(lab, Release::Trixie, &["first", "killed", "last"])
+        }),
+        trial("leave_gives_an_older_system_back_as_it_was", |lab| leave(lab, Release::Bookworm, &["only"]))
+            .needs(&[Need::OlderNode])
+            .long(),
+    ]
 }
 
-fn leave(lab: &Lab) -> anyhow::Result<()> {
+fn leave(lab: &Lab, release: Release, rounds: &[&str]) -> anyhow::Result<()> {
     let cluster = Cluster::joined(lab)?;
-    let agent = cluster.fresh("worker-1", &cluster.token("1h")?)?;
+    let agent = cluster.fresh_of(release, "worker-1", &cluster.token("1h")?)?;
     // A rule, a link and a namespace of somebody else, with names that come close.
     let foreign = "iptables -N KUBEISH; iptables -A INPUT -m comment --comment KUBE- -j KUBEISH; \
                    ip link add cni0x type bridge; ip netns add mine; iptables -t nat -L >/dev/null";
     agent.said("sh", &["-c", foreign])?;
     let before = snapshot::take(&agent)?;
-    for round in ["first", "killed", "last"] {
-        if round == "killed" {
+    for round in rounds {
+        if *round == "killed" {
             killed(&agent)?;
         } else {
             let joined = join(&agent)?;
