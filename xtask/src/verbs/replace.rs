@@ -106,12 +106,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Outcome {
 
 /// Shows what will happen, refuses what must not, and asks.
 fn agree(name: &NodeName, outlook: &Outlook, arguments: &Arguments, desk: &Desk) -> Result<(), Failure> {
-    for line in picture(name, outlook) {
+    for line in picture(name, outlook, !arguments.dangerously_skip_drain) {
         desk.report.say(line);
     }
     if !outlook.losses.is_empty() && !arguments.dangerously_lose_data {
         let fix = "copy it elsewhere first, or add a replica; --dangerously-lose-data goes on all the same";
-        return Err(refused(name, &Trouble::new(outlook.losses.join("; "), fix)));
+        let why = format!("{}, so nothing was changed", outlook.losses.join("; "));
+        return Err(refused(name, &Trouble::new(why, fix)));
     }
     if arguments.yes {
         return Ok(());
@@ -130,13 +131,14 @@ fn agree(name: &NodeName, outlook: &Outlook, arguments: &Arguments, desk: &Desk)
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(no("not confirmed")) }
 }
 
-fn picture(name: &NodeName, outlook: &Outlook) -> Vec<String> {
+fn picture(name: &NodeName, outlook: &Outlook, drain: bool) -> Vec<String> {
+    let word = if drain { "evicted" } else { "ended" };
     let mut lines = vec![match (outlook.is_registered, outlook.is_ready) {
         (false, _) => format!("{name}: the cluster has no such node; what it keeps of the name is deleted"),
         (true, false) => format!("{name}: it is not Ready; its pods go with the node"),
-        (true, true) => format!("{name}: it is Ready; {} pods are evicted", outlook.evictions.len()),
+        (true, true) => format!("{name}: it is Ready; {} pods are {word}", outlook.evictions.len()),
     }];
-    lines.extend(outlook.evictions.iter().map(|eviction| format!("  evicted  {eviction}")));
+    lines.extend(outlook.evictions.iter().map(|eviction| format!("  {word:<7}  {eviction}")));
     lines.extend(outlook.losses.iter().map(|loss| format!("  LOST     {loss}")));
     lines.extend(outlook.own_labels.iter().map(|label| format!("  label    {label} is not in the profile")));
     lines

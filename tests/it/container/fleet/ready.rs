@@ -29,7 +29,8 @@ fn both(lab: &Lab) -> anyhow::Result<()> {
     broken(&fleet, &node)?;
     by_hand(&fleet, &node)?;
     longhorn(&fleet, &server)?;
-    replaced(&fleet, &server, &node)
+    replaced(&fleet, &server, &node)?;
+    forced(&fleet, &server)
 }
 
 fn on(node: &Node<'_>, script: &str) -> anyhow::Result<String> {
@@ -198,6 +199,50 @@ fn replaced(fleet: &Fleet<'_>, server: &Node<'_>, node: &Node<'_>) -> anyhow::Re
     Ok(())
 }
 
+/// A person may lose what is there alone, and end what lets nobody go; each by a flag of its own, and told before.
+fn forced(fleet: &Fleet<'_>, server: &Node<'_>) -> anyhow::Result<()> {
+    server.said("kubectl", &["delete", "replica", "movies-2"])?;
+    let held = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": "held", "namespace": "default", "labels": { "app": "held" } },
+        "spec": {
+            "nodeName": NODE, "automountServiceAccountToken": false, "terminationGracePeriodSeconds": 1,
+            "tolerations": [{ "operator": "Exists" }],
+            "containers": [{ "name": "main", "image": POD_IMAGE, "imagePullPolicy": "Never" }],
+        },
+    });
+    apply(server, &held)?;
+    apply(server, &budget("held"))?;
+    wait_for("the pod runs, and its budget lets none go", LONGEST, || {
+        let pod = fleet.kubectl(server, &["get", "pod", "held"])?;
+        let budget = fleet.kubectl(server, &["get", "pdb", "held"])?;
+        let is_counted = budget["status"]["currentHealthy"] == 1;
+        Ok((pod["status"]["phase"] == "Running" && is_counted).then_some(()))
+    })?;
+    let call = ["replace", NODE, "--yes", "--dangerously-skip-drain"];
+    let said = ends_with(&fleet.xtask(&call)?.run()?, 7)?;
+    ensure!(said.contains("movies has no healthy replica") && said.contains("nothing was changed"), "{said}");
+    let call = [&call[..], &["--dangerously-lose-data"]].concat();
+    let said = ends_with(&fleet.xtask(&call)?.run()?, 0)?;
+    for part in
+        ["movies has no healthy replica", "its disruption budget held lets none go now", "not drained"]
+    {
+        ensure!(said.contains(part), "nothing is said of `{part}`: {said}");
+    }
+    ensure!(said.contains("worker-1 is replaced: Ready"), "{said}");
+    ensure!(server.said("kubectl", &["get", "pod", "held"]).is_err(), "the pod outlived its node");
+    Ok(())
+}
+
+/// At least one pod with that label runs, always.
+fn budget(name: &str) -> Value {
+    json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": { "name": name, "namespace": "default" },
+        "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": name } } },
+    })
+}
+
 /// One of a controller with a budget, and one of nobody with data of its own.
 fn pods(fleet: &Fleet<'_>, server: &Node<'_>) -> anyhow::Result<()> {
     let spec = json!({
@@ -225,13 +270,7 @@ fn pods(fleet: &Fleet<'_>, server: &Node<'_>) -> anyhow::Result<()> {
                       "template": { "metadata": { "labels": { "app": "web" } }, "spec": spec } },
         }),
     )?;
-    apply(
-        server,
-        &json!({
-            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": { "name": "web", "namespace": "default" },
-            "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } },
-        }),
-    )?;
+    apply(server, &budget("web"))?;
     wait_for("both run, and the budget counts", LONGEST, || {
         let web = fleet.kubectl(server, &["get", "pods"])?;
         let mut items = web["items"].as_array().into_iter().flatten();

@@ -118,7 +118,12 @@ impl<'a> Replacing<'a> {
         self.step(journal, Step::Drained, "drain", || self.drain(outlook, drain))?;
         self.step(journal, Step::Left, "leave", || self.machine.leave(&self.work.task))?;
         self.step(journal, Step::Deleted, "delete node", || {
-            server.kubectl(&["delete", "node", name, "--ignore-not-found", "--timeout=60s"]).map(drop)
+            server.kubectl(&["delete", "node", name, "--ignore-not-found", "--timeout=60s"])?;
+            // Kubernetes ends them after a while, but only while no node has that name; the new machine would start them
+            // again, without the data they had.
+            let bound = format!("spec.nodeName={name}");
+            let pods = ["delete", "pods", "--all-namespaces", "--field-selector", &bound];
+            server.kubectl(&[&pods[..], &["--force", "--timeout=60s"]].concat()).map(drop)
         })?;
         // Also where there was no node: a first join that failed locks its own name.
         self.step(journal, Step::Forgotten, "forget the name's password", || {
