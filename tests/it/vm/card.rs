@@ -11,6 +11,8 @@ use tests::vm::rehearsal::{boots, machine, rehearse};
 
 /// How often a first boot loses its power in the long trial, each time another one.
 const CUTS: u32 = 10;
+/// How long the boot may wait for a share that is not there: one try to mount it, which takes 30 seconds, and some more.
+const HELD_UP: Duration = Duration::from_secs(120);
 /// Somebody's program that keeps its data on the share, started with the machine.
 pub const GATED: &str = "[Unit]\nDescription=Writes to a share\n[Service]\nType=oneshot\nRemainAfterExit=yes\nUser=keeper\n\
                      ExecStart=/bin/sh -c 'date >>/mnt/media/written'\n[Install]\nWantedBy=multi-user.target\n";
@@ -84,6 +86,11 @@ fn further(machine: &Machine, arch: Arch, boot: u32) -> anyhow::Result<()> {
         machine.call(&["sh", "-c", INSTALL])?.stdin(GATED.as_bytes()).run()?;
         return Ok(());
     }
+    let reached = machine
+        .sh("systemctl show --value -p ActiveEnterTimestampMonotonic ssh.service multi-user.target")?;
+    let reached: Vec<u64> = reached.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let held_up = Duration::from_micros(reached[1].saturating_sub(reached[0]));
+    ensure!(reached[1] > 0 && held_up < HELD_UP, "multi-user.target came {held_up:?} after the login");
     let state = machine.call(&["systemctl", "is-active", "lab-media.service"])?.accept([0, 3]).run()?;
     ensure!(state.code == 3, "without its share the gated program is {}", said(&state));
     // Nobody who only looks is held up for long by a share that is not there.

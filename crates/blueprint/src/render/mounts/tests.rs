@@ -96,8 +96,8 @@ fn services_wait_for_a_real_file_system_and_are_asked_for_again() {
     let waiting = all.iter().filter(|one| matches!(one.want, Want::Unit { waits: true, .. }));
     assert_eq!(waiting.map(|one| one.id.to_string()).collect::<Vec<_>>(), ["unit:rootstock-mounts.service"]);
     for line in [
-        "Wants=docker.service",
-        "Before=docker.service",
+        "After=network-online.target multi-user.target",
+        "ExecStart=-/usr/bin/systemctl start --no-block docker.service",
         "ExecStart=/usr/local/bin/bootstrap wait-mount --timeout-secs 150 \"/mnt/my nas\"",
         "TimeoutStartSec=180s",
         "StartLimitIntervalSec=0",
