@@ -4,6 +4,7 @@
 //! machine the tests run on (a mount point that is not there) are told apart from faults in our files.
 
 pub mod chezmoi;
+pub mod compose;
 pub mod engine;
 pub mod k3s;
 pub mod mise;

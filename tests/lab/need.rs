@@ -63,8 +63,12 @@ pub enum Need {
     Machine,
     /// The same of the other architecture.
     OtherMachine,
-    /// Docker's Compose as a plug-in; name [`Need::Engine`] too.
+    /// Docker's Compose as a plug-in; where something is started, name [`Need::Engine`] too.
     Compose,
+    /// The real Caddy.
+    Caddy,
+    /// The real dnsmasq, which is the name server inside Pi-hole.
+    Dnsmasq,
     /// The real dnf and zypper, and what makes archives for them.
     Rpm,
     /// The real headscale, tailscale and tailscaled, built from their Go modules.

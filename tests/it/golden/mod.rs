@@ -13,6 +13,7 @@ mod lying_server;
 mod mistakes;
 mod seeds;
 mod snippets;
+mod stacks;
 mod trees;
 
 use tests::ring::Trial;
@@ -31,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         mistakes::trials(),
         seeds::trials(),
         snippets::trials(),
+        stacks::trials(),
         trees::trials(),
     ];
     nouns.into_iter().flatten().collect()

@@ -4,6 +4,7 @@ mod bases;
 mod cards;
 mod commands;
 mod disks;
+mod domains;
 mod fetch;
 mod flash;
 mod fuzz;
@@ -15,6 +16,7 @@ mod packages;
 mod readers;
 mod rendered;
 mod seeds;
+mod stacks;
 
 use tests::ring::Trial;
 
@@ -25,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         cards::trials(),
         commands::trials(),
         disks::trials(),
+        domains::trials(),
         fetch::trials(),
         flash::trials(),
         fuzz::trials(),
@@ -36,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
         readers::trials(),
         rendered::trials(),
         seeds::trials(),
+        stacks::trials(),
     ];
     nouns.into_iter().flatten().collect()
 }

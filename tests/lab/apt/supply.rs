@@ -59,6 +59,8 @@ const PLUGINS: [&str; 4] = [
 const DOCKER: &[Package] =
     &[newer("docker.io", "trixie"), newer("containerd", "trixie"), package("iptables")];
 
+const COMPOSE: &[Package] = &[newer("docker-cli", "trixie"), newer("docker-compose", "trixie")];
+
 /// On Debian 12 all of it from one suite, as its parts want one version.
 const QEMU: &[Package] = &[
     newer("qemu-system-x86", "bookworm-backports"),
@@ -111,8 +113,10 @@ pub const SUPPLIES: &[Supply] = &[
     },
     Supply {
         plugin: Some("docker-compose"),
-        ..supply(Need::Compose, "docker", &[newer("docker-compose", "trixie")], &["docker-compose-v2"])
+        ..supply(Need::Compose, "docker", COMPOSE, &["docker-compose-v2"])
     },
+    supply(Need::Caddy, "caddy", &[package("caddy")], &["caddy"]),
+    supply(Need::Dnsmasq, "dnsmasq", &[package("dnsmasq-base")], &["dnsmasq-base"]),
     supply(Need::Rpm, "dnf", &[package("dnf")], &["dnf"]),
     supply(Need::Rpm, "zypper", &[package("zypper")], &["zypper"]),
     supply(Need::Rpm, "rpmbuild", &[package("rpm")], &["rpm"]),

@@ -3,6 +3,7 @@
 //! In: any value. Out: the same value as that language writes it, or [`Inexpressible`]: never a changed value.
 //! Structured formats (YAML, JSON, TOML) go through their serializers instead.
 
+pub mod compose;
 pub mod exports;
 pub mod fstab;
 pub mod go_template;

@@ -22,7 +22,7 @@ pub use cluster::{
 use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
-pub use service::{Service, Volume};
+pub use service::{Container, Service, Setting, SettingPart, Volume};
 pub use share::{Share, ShareServer};
 
 pub use crate::spec::{
@@ -108,6 +108,20 @@ impl Model {
     /// Shares that `node` mounts, with where.
     pub fn mounts_of<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a Share, &'a str)> {
         self.shares.values().filter_map(move |share| Some((share, share.clients.get(node)?.as_str())))
+    }
+
+    /// Where `node` finds each share: its own folder on the server, the mount point on a client.
+    #[must_use]
+    pub fn share_paths(&self, node: &NodeName) -> BTreeMap<&str, &str> {
+        let served = |share: &Share| share.server == ShareServer::Node(node.clone());
+        let path = |share| {
+            if served(share) {
+                Some(share.path.as_str())
+            } else {
+                share.clients.get(node).map(String::as_str)
+            }
+        };
+        self.shares.values().filter_map(|share| Some((share.name.as_str(), path(share)?))).collect()
     }
 
     /// Every secret the cluster names, by reference: what no output may hold the value of.

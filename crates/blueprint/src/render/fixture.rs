@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use desired::{Arch, NodeName};
 
 use crate::model::{
-    Capability, Images, K3sRole, Kubelet, Model, Network, Node, Orchestrator, Os, OsFamily, Power, Service,
-    ServiceKind, Share, ShareKind, ShareServer, Via, Volume,
+    Capability, Container, Images, K3sRole, Kubelet, Model, Network, Node, Orchestrator, Os, OsFamily, Power,
+    Service, ServiceKind, Setting, Share, ShareKind, ShareServer, Via, Volume,
 };
 
 /// The cluster: nodes `store`, `maker`, `worker` and `mac`, an SMB share `nas`, a Compose service `forge`.
@@ -124,14 +124,13 @@ fn service() -> Service {
         description: "Git".to_owned(),
         nodes: on,
         images: BTreeMap::from([("forge".to_owned(), "example/forge:1.2.3".to_owned())]),
+        main: Some("forge".to_owned()),
+        containers: BTreeMap::from([("forge".to_owned(), container())]),
         ports: vec!["3300:3000".to_owned()],
         domains: Vec::new(),
-        volumes: vec![Volume {
-            source: "/media/ada/my nas/data/forge".parse().unwrap(),
-            target: "/data".parse().unwrap(),
-            read_only: false,
-        }],
+        volumes: container().volumes,
         secrets_path: Some("/forge".parse().unwrap()),
+        secrets_file: None,
         secrets: vec!["FORGE_KEY".to_owned()],
         environment: BTreeMap::new(),
         settings: BTreeMap::new(),
@@ -145,5 +144,19 @@ fn service() -> Service {
         cpu_request: None,
         memory_request: None,
         memory_limit: None,
+    }
+}
+
+fn container() -> Container {
+    Container {
+        image: "example/forge:1.2.3".to_owned(),
+        ports: vec!["3300:3000".to_owned()],
+        volumes: vec![Volume {
+            source: "/media/ada/my nas/data/forge".parse().unwrap(),
+            target: "/data".parse().unwrap(),
+            read_only: false,
+        }],
+        environment: BTreeMap::from([("FORGE_KEY".to_owned(), Setting::secret("FORGE_KEY"))]),
+        ..Container::default()
     }
 }

@@ -7,6 +7,7 @@
 mod chezmoi;
 mod compose;
 mod docker;
+mod domains;
 mod error;
 #[cfg(test)]
 mod fixture;
@@ -64,6 +65,7 @@ const FAMILIES: &[Family] = &[
     Family { name: "mesh", resources: mesh::resources, extras: None, tree: None },
     Family { name: "docker", resources: docker::resources, extras: None, tree: None },
     Family { name: "compose", resources: compose::resources, extras: None, tree: None },
+    Family { name: "domains", resources: domains::resources, extras: None, tree: Some(domains::tree) },
     Family { name: "chezmoi", resources: chezmoi::resources, extras: None, tree: Some(chezmoi::tree) },
     Family { name: "mise", resources: mise::resources, extras: None, tree: Some(mise::tree) },
 ];

@@ -17,10 +17,12 @@ use crate::escape::{Inexpressible, go_template, sh, systemd};
 /// Every template by name: its path below `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     ("chezmoi/README.md", include_str!("../../templates/chezmoi/README.md")),
+    ("chezmoi/by-node.tmpl", include_str!("../../templates/chezmoi/by-node.tmpl")),
     ("chezmoi/chezmoi.toml.tmpl", include_str!("../../templates/chezmoi/chezmoi.toml.tmpl")),
     ("chezmoi/chezmoiignore", include_str!("../../templates/chezmoi/chezmoiignore")),
-    ("chezmoi/mise.toml.tmpl", include_str!("../../templates/chezmoi/mise.toml.tmpl")),
     ("chezmoi/node.env.tmpl", include_str!("../../templates/chezmoi/node.env.tmpl")),
+    ("compose/env.example", include_str!("../../templates/compose/env.example")),
+    ("domains/Caddyfile", include_str!("../../templates/domains/Caddyfile")),
     ("k3s/apply-node-metadata.sh", include_str!("../../templates/k3s/apply-node-metadata.sh")),
     ("k3s/join.sh", include_str!("../../templates/k3s/join.sh")),
     ("k3s/k3s.service", include_str!("../../templates/k3s/k3s.service")),

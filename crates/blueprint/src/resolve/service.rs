@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use desired::AbsPath;
+
 use super::Profile;
+use super::container;
 use super::place::{Findings, Place};
 use super::selection::Selection;
 use crate::finding::rules::service as rule;
@@ -41,17 +44,19 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
         description: text(&spec.description).unwrap_or_default(),
         nodes: selection.of(&spec.nodes, findings),
         images: table(&spec.images),
-        ports: list(&spec.ports),
+        main: spec.main_container(&name.value).map(str::to_owned),
+        containers: container::containers(name, spec),
+        ports: spec.all_ports().map(|at| at.value.clone()).collect(),
         domains: list(&spec.domains),
-        volumes: spec.volumes.iter().filter_map(|at| volume(at, findings)).collect(),
-        secrets_path: spec.secrets_path.as_ref().and_then(|at| match at.value.parse::<desired::AbsPath>() {
-            Ok(path) => Some(path),
-            Err(invalid) => {
-                findings.at(&rule::SECRETS_PATH, Place::of(at), invalid.to_string());
-                None
-            }
-        }),
-        secrets: list(&spec.secrets),
+        volumes: spec.all_volumes().filter_map(|at| volume(at, findings)).collect(),
+        secrets_path: secrets_place(spec.secrets_path.as_ref(), findings),
+        secrets_file: secrets_place(spec.secrets_file.as_ref(), findings),
+        secrets: {
+            let mut names: Vec<String> = spec.all_secrets().map(|at| at.value.clone()).collect();
+            names.sort();
+            names.dedup();
+            names
+        },
         environment: table(&spec.environment),
         settings: table(&spec.settings),
         replicas: spec.replicas.as_ref().map_or(1, |at| at.value),
@@ -74,6 +79,17 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
     }
 }
 
+/// A folder in the store, or a file on the node.
+fn secrets_place(at: Option<&At<String>>, findings: &mut Findings) -> Option<AbsPath> {
+    let at = at?;
+    at.value
+        .parse()
+        .map_err(|invalid: desired::Invalid| {
+            findings.at(&rule::SECRETS_PATH, Place::of(at), invalid.to_string());
+        })
+        .ok()
+}
+
 /// `source[:target][:ro]`; without a target the container sees the folder under the same path.
 fn volume(at: &At<String>, findings: &mut Findings) -> Option<Volume> {
     read_volume(&at.value)
@@ -83,7 +99,7 @@ fn volume(at: &At<String>, findings: &mut Findings) -> Option<Volume> {
         .ok()
 }
 
-fn read_volume(text: &str) -> Result<Volume, String> {
+pub(super) fn read_volume(text: &str) -> Result<Volume, String> {
     let mut parts = text.split(':');
     let source = parts.next().unwrap_or_default();
     let absolute = |part: &str| part.parse().map_err(|invalid: desired::Invalid| invalid.to_string());

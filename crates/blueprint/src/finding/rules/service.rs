@@ -171,4 +171,46 @@ rules! {
         fix: "Write it as `docker compose config` accepts it, with a `services:` table.",
         source: "Compose specification, decision 0060"
     }
+    MAIN_CONTAINER Error "RS625" "main-container" {
+        title: "Of several containers one is the main one",
+        why: "Ports, volumes and secrets of the service belong to one container; with none named they would be nobody's.",
+        bad: "images = { ollama = \"…\", open-webui = \"…\" } in [services.mcp] without main",
+        fix: "Write main = \"open-webui\", and a table [services.mcp.containers.ollama] for what is the other's.",
+        source: "document 003, Phase 4; Compose specification: services"
+    }
+    CONTAINER Error "RS626" "container-table" {
+        title: "A container's table is for one of the other images",
+        why: "It would change nothing: the main container's settings stand in the service's own table, and a name that is no image starts nothing.",
+        bad: "[services.gitea.containers.postgres] where images has gitea-db",
+        fix: "Use the name from images; what is the main container's goes into the service's table.",
+        source: "Compose specification: services"
+    }
+    SETTING_SECRET Error "RS627" "setting-secret" {
+        title: "What a setting takes from a secret is one of the service's",
+        why: "Compose would ask for a variable that nobody puts in.",
+        bad: "environment = { DB_URL = \"postgres://me:${DB_PASSWORD}@db\" } without DB_PASSWORD in secrets",
+        fix: "Add the name to secrets.",
+        source: "FIELD D2"
+    }
+    SERVICE_NETWORK Error "RS628" "service-network" {
+        title: "A network that a service names is one of the cluster's",
+        why: "Nobody would create it: `network declared as external, but could not be found`. The network between a service's own containers needs no name.",
+        bad: "networks = [\"gitea-internal\"] without [docker.networks] gitea-internal",
+        fix: "Add it to [docker.networks] with its range, or take it out.",
+        source: "FIELD D3, X10"
+    }
+    BARE_CONTAINER Warning "RS629" "bare-container" {
+        title: "A container says how it is well, and how much memory it may take",
+        why: "Without a check a hung program counts as up; without a limit one leak takes the whole node down.",
+        bad: "images = { minio = \"…\" } without health-check and memory-limit",
+        fix: "Write health-check = [\"mc\", \"ready\", \"local\"] and memory-limit = \"1Gi\".",
+        source: "document 002, Standard Service Anatomy"
+    }
+    DOMAIN_PORT Error "RS630" "domain-without-port" {
+        title: "A service with a domain publishes a port",
+        why: "The reverse proxy leads a domain to the first published port; without one the name ends nowhere.",
+        bad: "domains = [\"git.ism.la\"] without ports",
+        fix: "Add ports, the one with the web interface first.",
+        source: "document 003, Phase 3, 3 (backend)"
+    }
 }

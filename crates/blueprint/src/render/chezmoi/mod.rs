@@ -11,26 +11,35 @@ use desired::resource::{Owner, Resource, Want};
 use desired::{FileSet, Mode};
 use serde::Serialize;
 
+use super::compose::{self, Group};
 use super::{RenderError, mise, template};
 use crate::escape::toml;
-use crate::model::{Capability, Model, Node, OsFamily, Pins, ServiceKind, ShareServer};
+use crate::model::{Capability, Model, Node, OsFamily, Pins, ServiceKind};
 
 /// Where a node has the source of its homes, for everybody to read.
 const SOURCE: &str = "/usr/local/share/rootstock/chezmoi";
-
-/// Nodes that get the same text.
-#[derive(Debug, Serialize)]
-struct Group {
-    nodes: Vec<String>,
-    text: String,
-}
+/// Where services' files come from, as chezmoi writes `~/.config/docker/compose`.
+const COMPOSE: &str = "dot_config/docker/compose";
 
 /// What the templates of `templates/chezmoi/` take.
 #[derive(Debug, Serialize)]
 struct Context {
     cluster: String,
-    groups: Vec<Group>,
-    fallback: String,
+    stacks: Vec<Place>,
+}
+
+/// A stack and the nodes it is for.
+#[derive(Debug, Serialize)]
+struct Place {
+    service: String,
+    nodes: Vec<String>,
+}
+
+/// What `by-node.tmpl` takes: texts by nodes, and the one for a machine nobody knows.
+#[derive(Debug, Serialize)]
+struct ByNode<'a> {
+    groups: &'a [Group],
+    fallback: &'a str,
 }
 
 /// `.chezmoidata/cluster.toml`: facts that templates may use.
@@ -105,32 +114,42 @@ pub fn tree(model: &Model, _pins: &Pins) -> Result<FileSet, RenderError> {
 /// The source tree for the homes of `nodes`.
 fn sources(model: &Model, nodes: &[&Node]) -> Result<FileSet, RenderError> {
     let mut files = FileSet::new();
-    let context = context(model, nodes)?;
+    let stacks = compose::stacks(model, nodes)?;
+    let places = stacks.iter().map(|stack| Place {
+        service: stack.service.clone(),
+        nodes: stack.groups.iter().flat_map(|group| group.nodes.clone()).collect(),
+    });
+    let context = Context { cluster: model.name.to_string(), stacks: places.collect() };
     let data = data(model, nodes);
     let data = toml::document(&data).map_err(RenderError::inexpressible("chezmoi's data"))?;
-    let sources = [
-        (".chezmoidata/cluster.toml", data),
-        (".chezmoi.toml.tmpl", template::render("chezmoi/chezmoi.toml.tmpl", &context)?),
-        (".chezmoiignore", template::render("chezmoi/chezmoiignore", &context)?),
-        ("README.md", template::render("chezmoi/README.md", &context)?),
-        ("dot_config/docker/compose/node.env.tmpl", template::render("chezmoi/node.env.tmpl", &context)?),
-        ("dot_config/mise/config.toml.tmpl", template::render("chezmoi/mise.toml.tmpl", &context)?),
+    let with_mise = nodes.iter().copied().filter(|node| node.can(Capability::Mise));
+    let mise_groups = compose::groups(with_mise, |node| mise::config(model, Some(node)))?;
+    let fallback = mise::config(model, None)?;
+    let mut sources = vec![
+        (".chezmoidata/cluster.toml".to_owned(), data),
+        (".chezmoi.toml.tmpl".to_owned(), template::render("chezmoi/chezmoi.toml.tmpl", &context)?),
+        (".chezmoiignore".to_owned(), template::render("chezmoi/chezmoiignore", &context)?),
+        ("README.md".to_owned(), template::render("chezmoi/README.md", &context)?),
+        (format!("{COMPOSE}/node.env.tmpl"), template::render("chezmoi/node.env.tmpl", &context)?),
+        ("dot_config/mise/config.toml.tmpl".to_owned(), by_node(&mise_groups, &fallback)?),
     ];
+    for stack in stacks {
+        let folder = format!("{COMPOSE}/{}", stack.service);
+        sources.push(match stack.groups.as_slice() {
+            [same] => (format!("{folder}/compose.yaml"), same.text.clone()),
+            groups => (format!("{folder}/compose.yaml.tmpl"), by_node(groups, "")?),
+        });
+        sources.extend(stack.example.map(|text| (format!("{folder}/dot_env.example"), text)));
+    }
     for (path, text) in sources {
-        files.insert(path, Mode::PUBLIC, text).map_err(RenderError::invalid("the chezmoi tree"))?;
+        files.insert(&path, Mode::PUBLIC, text).map_err(RenderError::invalid("the chezmoi tree"))?;
     }
     Ok(files)
 }
 
-/// mise's configuration by node, nodes with the same text together, so that a thousand equal nodes are one branch.
-fn context(model: &Model, nodes: &[&Node]) -> Result<Context, RenderError> {
-    let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for node in nodes.iter().filter(|node| node.can(Capability::Mise)) {
-        by_text.entry(mise::config(model, Some(node))?).or_default().push(node.name.to_string());
-    }
-    let mut groups: Vec<Group> = by_text.into_iter().map(|(text, nodes)| Group { nodes, text }).collect();
-    groups.sort_by(|one, other| one.nodes.cmp(&other.nodes));
-    Ok(Context { cluster: model.name.to_string(), groups, fallback: mise::config(model, None)? })
+/// A template that is each node's own text.
+fn by_node(groups: &[Group], fallback: &str) -> Result<String, RenderError> {
+    template::render("chezmoi/by-node.tmpl", &ByNode { groups, fallback })
 }
 
 fn data(model: &Model, nodes: &[&Node]) -> Data {
@@ -146,12 +165,7 @@ fn data(model: &Model, nodes: &[&Node]) -> Data {
 }
 
 fn node_data(model: &Model, node: &Node) -> NodeData {
-    let served = model
-        .shares
-        .values()
-        .filter(|share| share.server == ShareServer::Node(node.name.clone()))
-        .map(|share| (share.name.clone(), share.path.to_string()));
-    let mounted = model.mounts_of(&node.name).map(|(share, point)| (share.name.clone(), point.to_owned()));
+    let shares = model.share_paths(&node.name);
     NodeData {
         os: match node.os.family {
             OsFamily::Windows => "windows",
@@ -166,7 +180,7 @@ fn node_data(model: &Model, node: &Node) -> NodeData {
             .filter(|service| service.kind == ServiceKind::Compose)
             .map(|service| service.name.clone())
             .collect(),
-        shares: served.chain(mounted).collect(),
+        shares: shares.into_iter().map(|(share, path)| (share.to_owned(), path.to_owned())).collect(),
     }
 }
 
@@ -197,6 +211,23 @@ mod tests {
         let template = text(&files, "chezmoi/dot_config/mise/config.toml.tmpl");
         assert!(template.contains("{{ \"{{\" }}env.HOME}}/.config"), "{template}");
         assert!(template.contains("has $node (list \"maker\" \"store\")"), "{template}");
+    }
+
+    #[test]
+    fn a_stack_is_for_its_nodes_and_a_template_where_they_differ() {
+        let mut model = model();
+        let files = tree(&model, &Pins::default()).unwrap();
+        let template = text(&files, "chezmoi/dot_config/docker/compose/forge/compose.yaml.tmpl");
+        assert!(template.contains("/media/ada/my nas/data/forge") && template.contains("/mnt/my nas/data"));
+        assert!(text(&files, "chezmoi/.chezmoiignore").contains("(has $node (list \"maker\" \"store\"))"));
+        assert!(files.get("chezmoi/dot_config/docker/compose/forge/dot_env.example").is_some());
+        model.services.get_mut("forge").unwrap().nodes.remove("maker");
+        let files = tree(&model, &Pins::default()).unwrap();
+        assert!(files.get("chezmoi/dot_config/docker/compose/forge/compose.yaml").is_some());
+        // With a file of a person's there is none of ours.
+        model.services.get_mut("forge").unwrap().compose = Some("services: {}\n".to_owned());
+        let files = tree(&model, &Pins::default()).unwrap();
+        assert!(files.get("chezmoi/dot_config/docker/compose/forge/compose.yaml").is_none());
     }
 
     #[test]

@@ -58,7 +58,12 @@ fn here(model: &Model, service: &Service) -> Result<Task, RenderError> {
         ));
     }
     let name = word(&service.name)?;
-    let compose = format!("docker compose --project-name {name} --env-file ../node.env up --detach --wait");
+    let file = match &service.secrets_file {
+        Some(file) => format!(" --env-file {}", word(file.as_str())?),
+        None => String::new(),
+    };
+    let compose =
+        format!("docker compose --project-name {name} --env-file ../node.env{file} up --detach --wait");
     run.push(match &service.secrets_path {
         Some(path) => format!("{} -- {compose}", infisical(path.as_str())?),
         None => compose,
@@ -73,6 +78,13 @@ fn here(model: &Model, service: &Service) -> Result<Task, RenderError> {
         let filters = filters.collect::<Result<Vec<_>, RenderError>>()?.join(" ");
         let complaint = word(&format!("{container} of {} does not run", service.name))?;
         run.push(format!("docker ps --quiet {filters} | grep -q . || {{ echo {complaint} >&2; exit 1; }}"));
+    }
+    if let Some(container) = service.main.as_ref().filter(|_| service.runs("caddy")) {
+        // Its file is the join's, and changes without the container.
+        let container = word(container)?;
+        run.push(format!(
+            "docker compose --project-name {name} exec --no-TTY {container} caddy reload --config /etc/caddy/Caddyfile"
+        ));
     }
     Ok(Task {
         description: format!("Deploy {}", summary(service)),

@@ -2,7 +2,10 @@
 //!
 //! In: a service's `compose.yaml`, its plain settings, the names of its secrets. Out: the file below `/etc/rootstock/compose`,
 //! a file for root alone for each secret, and the project, up. Where the profile has no such file the service is deployed
-//! from the person's home (decision 0021).
+//! from the person's home (decision 0021), with the file that `stack` makes of the spec.
+
+mod example;
+mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +13,7 @@ use desired::resource::{Owner, Resource, ResourceId, SecretPart, Want};
 use desired::{AbsPath, Mode, SecretReference};
 
 use super::{RenderError, docker};
-use crate::model::{Capability, Model, Node, Pins, Service};
+use crate::model::{Capability, Model, Node, Pins, Service, ServiceKind};
 
 /// Where the files of projects lie, a folder each.
 const FOLDER: &str = "/etc/rootstock/compose";
@@ -28,6 +31,61 @@ pub fn resources(model: &Model, node: &Node, _pins: &Pins) -> Result<Vec<Resourc
     for service in model.services_on(&node.name).filter(|service| service.runs_on(&node.name)) {
         if let Some(text) = &service.compose {
             all.extend(project(model, service, text)?);
+        }
+    }
+    Ok(all)
+}
+
+/// A service's files for the homes of the nodes it runs on.
+#[derive(Debug)]
+pub struct Stack {
+    /// The service.
+    pub service: String,
+    /// Its `compose.yaml`, nodes that get the same text together.
+    pub groups: Vec<Group>,
+    /// Its `.env.example`, if it has secrets.
+    pub example: Option<String>,
+}
+
+/// Nodes that get the same text.
+#[derive(Debug, serde::Serialize)]
+pub struct Group {
+    /// Their names, sorted.
+    pub nodes: Vec<String>,
+    /// The text.
+    pub text: String,
+}
+
+/// Puts nodes with the same text together, so that a thousand equal nodes are one branch of a template.
+///
+/// # Errors
+/// As `text`.
+pub fn groups<'a>(
+    nodes: impl IntoIterator<Item = &'a Node>,
+    text: impl Fn(&Node) -> Result<String, RenderError>,
+) -> Result<Vec<Group>, RenderError> {
+    let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for node in nodes {
+        by_text.entry(text(node)?).or_default().push(node.name.to_string());
+    }
+    let mut groups: Vec<Group> = by_text.into_iter().map(|(text, nodes)| Group { nodes, text }).collect();
+    groups.sort_by(|one, other| one.nodes.cmp(&other.nodes));
+    Ok(groups)
+}
+
+/// The stacks of `nodes` for which the profile has no file of a person's.
+///
+/// # Errors
+/// If a value has no form in a Compose file.
+pub fn stacks(model: &Model, nodes: &[&Node]) -> Result<Vec<Stack>, RenderError> {
+    let mut all = Vec::new();
+    let generated = |service: &&Service| service.kind == ServiceKind::Compose && service.compose.is_none();
+    for service in model.services.values().filter(generated) {
+        let on = nodes.iter().copied().filter(|node| service.nodes.contains(&node.name));
+        let groups = groups(on, |node| stack::document(model, service, node))?;
+        if !groups.is_empty() && !service.containers.is_empty() {
+            let example = example::document(model, service)?;
+            all.push(Stack { service: service.name.clone(), groups, example });
         }
     }
     Ok(all)
