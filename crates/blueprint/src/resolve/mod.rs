@@ -5,6 +5,7 @@
 //! first, then the node; lists and tables grow, a single value is the last one written.
 
 mod card;
+mod kubernetes;
 mod network;
 pub(crate) mod node;
 pub(crate) mod place;
