@@ -6,6 +6,7 @@ mod commands;
 mod disks;
 mod fetch;
 mod flash;
+mod flux;
 mod fuzz;
 mod guard;
 mod homes;
@@ -27,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         disks::trials(),
         fetch::trials(),
         flash::trials(),
+        flux::trials(),
         fuzz::trials(),
         guard::trials(),
         homes::trials(),
