@@ -7,6 +7,7 @@ pub mod chezmoi;
 pub mod compose;
 pub mod engine;
 pub mod k3s;
+pub mod kubernetes;
 pub mod mise;
 pub mod mounts;
 pub mod shell;

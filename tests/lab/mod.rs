@@ -135,6 +135,18 @@ impl Lab {
                 self.keep(Need::Mesh, name, found);
             }
         }
+        if needs.contains(&Need::Kustomize) {
+            let found = tools::kustomize(permission, talk);
+            self.keep(Need::Kustomize, "kustomize", found);
+        }
+        if needs.contains(&Need::KubernetesSchemas) {
+            let found = tools::kubeconform(permission, talk);
+            self.keep(Need::KubernetesSchemas, "kubeconform", found);
+            for (name, module, below) in tools::SCHEMAS {
+                let found = tools::of_module(permission, (module, below), talk);
+                self.keep(Need::KubernetesSchemas, name, found);
+            }
+        }
     }
 
     fn prepare_machines(

@@ -73,6 +73,10 @@ pub enum Need {
     Rpm,
     /// The real headscale, tailscale and tailscaled, built from their Go modules.
     Mesh,
+    /// The real kustomize, built from its Go module.
+    Kustomize,
+    /// The real kubeconform, and the schemas of Kubernetes, Flux, MetalLB and VolSync from their Go modules.
+    KubernetesSchemas,
 }
 
 /// Why a need can't be met here, and what would meet it.

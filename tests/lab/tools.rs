@@ -1,4 +1,4 @@
-//! Tools that no distribution packages: mise from npm, chezmoi and the programs of a mesh from their Go modules.
+//! Tools that no distribution packages: mise from npm, others from their Go modules, and what such modules say of objects.
 //!
 //! In: the lab's folder. Out: the path of a program that ran once and said its version. What was fetched or built
 //! before is used again.
@@ -72,6 +72,53 @@ pub fn of_mesh(
     program.canonicalize().map_err(|error| {
         Missing::new(format!("find {}: {error}", program.display()), "look at the lab's folder")
     })
+}
+
+/// The real kustomize, built from the module pinned in `tests/lab/kubernetes`.
+///
+/// # Errors
+/// As [`chezmoi`].
+pub fn kustomize(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+    built(permission, "kustomize", ("kubernetes", "sigs.k8s.io/kustomize/kustomize/v5"), talk)
+}
+
+/// The real kubeconform, built from the same.
+///
+/// # Errors
+/// As [`chezmoi`].
+pub fn kubeconform(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+    built(permission, "kubeconform", ("kubernetes", "github.com/yannh/kubeconform/cmd/kubeconform"), talk)
+}
+
+/// Where schemas of objects lie: their name among the tools, a Go module, and a path in it. Versions are those the profiles name.
+pub const SCHEMAS: [(&str, &str, &str); 6] = [
+    ("kubernetes-openapi", "k8s.io/kubernetes@v1.36.4", "api/openapi-spec/swagger.json"),
+    ("flux-kustomize-crds", "github.com/fluxcd/kustomize-controller@v1.9.4", "config/crd/bases"),
+    ("flux-source-crds", "github.com/fluxcd/source-controller@v1.9.3", "config/crd/bases"),
+    ("flux-helm-crds", "github.com/fluxcd/helm-controller@v1.6.0", "config/crd/bases"),
+    ("metallb-crds", "go.universe.tf/metallb@v0.16.1", "config/crd/bases"),
+    ("volsync-crds", "github.com/backube/volsync@v0.16.0", "config/crd/bases"),
+];
+
+/// A file or folder of a Go module, from Go's own cache, which has compared it with the checksum database.
+///
+/// # Errors
+/// If Go is not there or has not got it.
+pub fn of_module(
+    permission: &Permission,
+    (module, below): (&str, &str),
+    talk: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Missing> {
+    let fix = format!("go mod download {module}");
+    may_fetch(permission, "go", &fix)?;
+    talk(&format!("go: fetching {module}"));
+    let call = Invocation::new("go").args(["mod", "download", "-json", module]).env("GOFLAGS", "");
+    let call = call.folder(folder(&permission.folder)?).timeout(Duration::from_secs(600));
+    let output = call.run().map_err(|error| Missing::new(format!("go failed: {error}"), fix.as_str()))?;
+    let answer: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    let place =
+        answer.as_ref().and_then(|answer| answer["Dir"].as_str()).map(|place| Path::new(place).join(below));
+    place.filter(|place| place.exists()).ok_or_else(|| Missing::new(format!("{module} has no {below}"), fix))
 }
 
 /// `package`, built once from the module pinned in that folder of `tests/lab`.

@@ -7,6 +7,7 @@ mod disks;
 mod domains;
 mod fetch;
 mod flash;
+mod flux;
 mod fuzz;
 mod guard;
 mod homes;
@@ -30,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         domains::trials(),
         fetch::trials(),
         flash::trials(),
+        flux::trials(),
         fuzz::trials(),
         guard::trials(),
         homes::trials(),

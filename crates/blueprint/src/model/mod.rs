@@ -6,6 +6,7 @@
 mod capability;
 mod card;
 mod cluster;
+mod kubernetes;
 mod node;
 mod pins;
 mod service;
@@ -20,6 +21,7 @@ pub use cluster::{
     ArtifactChoice, Docker, Images, K3s, Mesh, Mirror, Network, PackageFile, PackageSource, Registry,
 };
 use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
+pub use kubernetes::{AccessMode, Chart, Claim, Crds, Kubernetes, Propagation, Workload};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
 pub use service::{Container, Service, Setting, SettingPart, Volume};

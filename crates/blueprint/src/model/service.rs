@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use desired::{AbsPath, ByteSize, NodeName};
 
+use super::Kubernetes;
 use crate::spec::ServiceKind;
 
 /// Something that runs on the cluster.
@@ -41,6 +42,8 @@ pub struct Service {
     pub environment: BTreeMap<String, String>,
     /// Settings that are no environment variables.
     pub settings: BTreeMap<String, String>,
+    /// How Kubernetes runs it, where that is what starts it.
+    pub kubernetes: Option<Kubernetes>,
     /// How many of it run.
     pub replicas: u32,
     /// Nodes it is moved to when they are up, in order.

@@ -134,6 +134,7 @@ fn service() -> Service {
         secrets: vec!["FORGE_KEY".to_owned()],
         environment: BTreeMap::new(),
         settings: BTreeMap::new(),
+        kubernetes: None,
         replicas: 1,
         prefers: Vec::new(),
         schedule: None,

@@ -11,9 +11,11 @@ mod domains;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod flux;
 mod gather;
 mod host;
 mod k3s;
+mod longhorn;
 mod mesh;
 mod mise;
 mod mounts;
@@ -62,6 +64,8 @@ const FAMILIES: &[Family] = &[
     Family { name: "host", resources: host::resources, extras: None, tree: None },
     Family { name: "mounts", resources: mounts::resources, extras: None, tree: None },
     Family { name: "k3s", resources: k3s::resources, extras: Some(k3s::extras), tree: Some(k3s::tree) },
+    Family { name: "longhorn", resources: longhorn::resources, extras: None, tree: None },
+    Family { name: "flux", resources: flux::resources, extras: None, tree: Some(flux::tree) },
     Family { name: "mesh", resources: mesh::resources, extras: None, tree: None },
     Family { name: "docker", resources: docker::resources, extras: None, tree: None },
     Family { name: "compose", resources: compose::resources, extras: None, tree: None },

@@ -6,6 +6,7 @@
 
 mod card;
 mod container;
+mod kubernetes;
 mod network;
 pub(crate) mod node;
 pub(crate) mod place;

@@ -59,6 +59,8 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
         },
         environment: table(&spec.environment),
         settings: table(&spec.settings),
+        kubernetes: (spec.kind.value == ServiceKind::Kubernetes)
+            .then(|| super::kubernetes::kubernetes(name, spec, findings)),
         replicas: spec.replicas.as_ref().map_or(1, |at| at.value),
         prefers: {
             let mut seen = std::collections::BTreeSet::new();

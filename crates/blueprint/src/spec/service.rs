@@ -66,6 +66,10 @@ pub struct ServiceSpec {
     /// Settings that are no environment variables, by the name its own documentation gives them (chart values, retention).
     #[serde(default)]
     pub settings: Named<At<String>>,
+    /// Volumes that Kubernetes makes for it, by name: where it sees them, storage class, access mode, size, and `each` if every
+    /// replica has one of its own (`transcode = "/transcode longhorn ReadWriteMany 50Gi"`).
+    #[serde(default)]
+    pub claims: Named<At<String>>,
     /// How many of it run; one if left out.
     #[serde(default)]
     pub replicas: Option<At<u32>>,

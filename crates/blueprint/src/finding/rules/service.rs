@@ -213,4 +213,25 @@ rules! {
         fix: "Add ports, the one with the web interface first.",
         source: "document 003, Phase 3, 3 (backend)"
     }
+    CLAIM Error "RS631" "claim" {
+        title: "A claim says path, class, access mode and size",
+        why: "The API refuses a claim without a size, and a shared folder that only one pod may write stops the second.",
+        bad: "claims = { transcode = \"/transcode longhorn shared\" }",
+        fix: "Write \"/transcode longhorn ReadWriteMany 50Gi\", with `each` behind it if every replica has its own.",
+        source: "Kubernetes: PersistentVolumeClaim; document 001 (ClusterPlex)"
+    }
+    KUBERNETES_SETTING Error "RS632" "kubernetes-setting" {
+        title: "Settings of a Kubernetes service have values that mean something",
+        why: "A misspelt word would be left out: probes that restart the pod for ever, or a mount that the host never sees.",
+        bad: "settings = { mount-propagation = \"both\" }",
+        fix: "Write true or false; Deployment or StatefulSet for workload; HostToContainer or Bidirectional for mount-propagation.",
+        source: "Kubernetes: mount propagation; document 001 (DFS Sharing, Decypharr Architecture)"
+    }
+    HALF_A_CHART Error "RS633" "half-a-chart" {
+        title: "A chart has a repository and a version",
+        why: "Without a version Flux installs whatever is newest on the day; without a repository nothing.",
+        bad: "settings = { chart = \"longhorn\" }",
+        fix: "Add chart-repository and chart-version; for CRDs from Git crds-repository, crds-tag and crds-path.",
+        source: "document 004 (Deployment Model), Flux: HelmRelease"
+    }
 }
