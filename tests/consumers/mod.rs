@@ -6,7 +6,9 @@
 pub mod chezmoi;
 pub mod engine;
 pub mod k3s;
+pub mod kubernetes;
 pub mod mise;
 pub mod mounts;
+pub mod quadlet;
 pub mod shell;
 pub mod units;

@@ -8,6 +8,7 @@ pub mod airgap;
 pub mod apt;
 pub mod binfmt;
 pub mod bundle;
+pub mod charts;
 pub mod cluster;
 pub mod daemon;
 pub mod debian;
@@ -128,6 +129,18 @@ impl Lab {
         if needs.contains(&Need::Chezmoi) {
             let found = tools::chezmoi(permission, talk);
             self.keep(Need::Chezmoi, "chezmoi", found);
+        }
+        if needs.contains(&Need::Quadlet) {
+            let found = tools::quadlet(permission, talk);
+            self.keep(Need::Quadlet, "quadlet", found);
+        }
+        if needs.contains(&Need::Kubernetes) {
+            for name in tools::KUBERNETES {
+                let found = tools::of_kubernetes(permission, name, talk);
+                self.keep(Need::Kubernetes, name, found);
+            }
+            let found = charts::find_or_fetch(permission, talk);
+            self.keep(Need::Kubernetes, "charts", found);
         }
         if needs.contains(&Need::Mesh) {
             for name in tools::MESH {

@@ -33,6 +33,12 @@ pub enum Need {
     Mise,
     /// The real chezmoi, built from its Go module.
     Chezmoi,
+    /// The real helm, kustomize and kubectl-validate, built from their Go modules, and charts from theirs.
+    Kubernetes,
+    /// The programs `docker` and `docker compose`, for what they do without a daemon.
+    DockerCli,
+    /// The generator of Podman that reads Quadlet's units, unpacked from Debian's package.
+    Quadlet,
     /// The programs of OpenSSH's client.
     Ssh,
     /// A running engine of our own, with buildx and the containerd image store.

@@ -74,6 +74,29 @@ pub fn of_mesh(
     })
 }
 
+/// Programs that read objects of Kubernetes.
+pub const KUBERNETES: [&str; 3] = ["helm", "kubectl-validate", "kustomize"];
+
+/// One of [`KUBERNETES`], built from the modules pinned in `tests/lab/kubernetes` and `tests/lab/validate`.
+///
+/// # Errors
+/// As [`chezmoi`].
+pub fn of_kubernetes(
+    permission: &Permission,
+    name: &'static str,
+    talk: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Missing> {
+    let package = match name {
+        "helm" => ("kubernetes", "helm.sh/helm/v3/cmd/helm"),
+        "kustomize" => ("kubernetes", "sigs.k8s.io/kustomize/kustomize/v5"),
+        _ => ("validate", "sigs.k8s.io/kubectl-validate"),
+    };
+    let program = built(permission, name, package, talk)?;
+    program.canonicalize().map_err(|error| {
+        Missing::new(format!("find {}: {error}", program.display()), "look at the lab's folder")
+    })
+}
+
 /// `package`, built once from the module pinned in that folder of `tests/lab`.
 fn built(
     permission: &Permission,
@@ -158,6 +181,36 @@ fn speaks(program: &Path, name: &str) -> Result<PathBuf, Missing> {
         Missing::new(
             format!("{name} does not run: {error}"),
             format!("delete {} and run this again", program.display()),
+        )
+    })
+}
+
+/// Podman's generator of units, unpacked from Debian 13's package into the lab; the package is not installed.
+///
+/// # Errors
+/// If apt, dpkg or the package are not there.
+pub fn quadlet(permission: &Permission, talk: &mut dyn FnMut(&str)) -> Result<PathBuf, Missing> {
+    let home = permission.folder.join("podman");
+    let program = home.join("x/usr/libexec/podman/quadlet");
+    if !program.exists() {
+        let lists = super::apt::lists(permission, "trixie", talk)?;
+        let fix = "apt-get download podman/trixie";
+        may_fetch(permission, "apt-get", fix)?;
+        talk("apt-get: fetching podman (it is unpacked, not installed)");
+        folder(&home)?;
+        let run = |call: Invocation| {
+            let call = call.folder(&home).env("APT_CONFIG", &lists).timeout(Duration::from_secs(300));
+            call.run().map_err(|error| Missing::new(format!("podman can't be had: {error}"), fix))
+        };
+        run(Invocation::new("apt-get").args(["-q", "download", "podman"]))?;
+        run(Invocation::new("sh").args(["-c", "dpkg -x podman_*.deb x"]))?;
+    }
+    let program = program.canonicalize().unwrap_or(program);
+    let said = Invocation::new(&program).arg("-version").run();
+    said.map(|_| program.clone()).map_err(|error| {
+        Missing::new(
+            format!("podman's generator does not run: {error}"),
+            format!("delete {} and run this again", home.display()),
         )
     })
 }

@@ -10,11 +10,13 @@ mod fuzz;
 mod guard;
 mod homes;
 mod k3s;
+mod kubernetes;
 mod mounts;
 mod packages;
 mod readers;
 mod rendered;
 mod seeds;
+mod single_host;
 
 use tests::ring::Trial;
 
@@ -31,11 +33,13 @@ pub fn trials() -> Vec<Trial> {
         guard::trials(),
         homes::trials(),
         k3s::trials(),
+        kubernetes::trials(),
         mounts::trials(),
         packages::trials(),
         readers::trials(),
         rendered::trials(),
         seeds::trials(),
+        single_host::trials(),
     ];
     nouns.into_iter().flatten().collect()
 }

@@ -113,6 +113,11 @@ pub const SUPPLIES: &[Supply] = &[
         plugin: Some("docker-compose"),
         ..supply(Need::Compose, "docker", &[newer("docker-compose", "trixie")], &["docker-compose-v2"])
     },
+    supply(Need::DockerCli, "docker", &[newer("docker-cli", "trixie")], &["docker.io"]),
+    Supply {
+        plugin: Some("docker-compose"),
+        ..supply(Need::DockerCli, "docker", &[newer("docker-compose", "trixie")], &["docker-compose-v2"])
+    },
     supply(Need::Rpm, "dnf", &[package("dnf")], &["dnf"]),
     supply(Need::Rpm, "zypper", &[package("zypper")], &["zypper"]),
     supply(Need::Rpm, "rpmbuild", &[package("rpm")], &["rpm"]),

@@ -4,6 +4,7 @@
 //! Out: findings. Each rule only judges what was understood: placeholders are passed over.
 
 mod card;
+mod chart;
 mod hardware;
 mod k3s;
 mod network;
@@ -48,6 +49,7 @@ pub(crate) fn run(context: &Context<'_>, findings: &mut Findings) {
     k3s::lint(context, findings);
     share::lint(context, findings);
     service::lint(context, findings);
+    chart::lint(context, findings);
     version::lint(context, findings);
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn lint(context: &Context<'_>, findings: &mut Findings) {
         for at in &spec.domains {
             domain(at, &mut domains, findings);
         }
-        for at in &spec.ports {
+        for at in spec.all_ports() {
             let Some(host) = host_port(&at.value) else {
                 findings.at(&rule::PORT, Place::of(at), format!("`{}` is not host:container", at.value));
                 continue;
@@ -185,7 +185,7 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
     let database = spec.database || spec.images.values().any(|at| is_database(&at.value));
     let needs_are_known = is_known(&spec.needs_shares)
         && spec.needs_shares.iter().all(|need| context.model.shares.contains_key(&need.value));
-    for at in &spec.volumes {
+    for at in spec.all_volumes() {
         let source = at.value.split(':').next().unwrap_or_default();
         let place = Place::of(at);
         if source == "/etc/timezone" {
@@ -230,7 +230,7 @@ fn volumes(context: &Context<'_>, spec: &ServiceSpec, service: &Service, finding
 
 fn secrets(name: &At<String>, spec: &ServiceSpec, findings: &mut Findings) {
     const RESERVED: [&str; 7] = ["HOME", "PATH", "PWD", "USER", "SHELL", "TERM", "LANG"];
-    for at in &spec.secrets {
+    for at in spec.all_secrets() {
         let fits = at.value.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
             && at
                 .value
@@ -251,11 +251,11 @@ fn secrets(name: &At<String>, spec: &ServiceSpec, findings: &mut Findings) {
             findings.at(&rule::SECRET_IS_SETTING, Place::of(setting), message);
         }
     }
-    if !spec.secrets.is_empty() && spec.secrets_path.is_none() {
+    if spec.all_secrets().next().is_some() && spec.secrets_path.is_none() {
         let message = format!("`{}` needs secrets and does not say from where", name.value);
         findings.at(&rule::SECRETS_PATH, Place::of(name), message);
     }
-    for (key, value) in &spec.environment {
+    for (key, value) in spec.all_settings() {
         if names_secret(&key.value) && !value.value.is_empty() && !value.value.starts_with("${") {
             let message = format!("`{}` looks like a secret and has a plain value", key.value);
             findings.at(&trust::SECRET_SETTING, Place::of(key), message);
@@ -264,7 +264,9 @@ fn secrets(name: &At<String>, spec: &ServiceSpec, findings: &mut Findings) {
 }
 
 fn amounts(spec: &ServiceSpec, findings: &mut Findings) {
-    for at in [&spec.cpu_request, &spec.memory_request, &spec.memory_limit].into_iter().flatten() {
+    let own = [&spec.cpu_request, &spec.memory_request, &spec.memory_limit];
+    let others = spec.containers.values().map(|container| &container.memory_limit);
+    for at in own.into_iter().chain(others).flatten() {
         if !is_quantity(&at.value) {
             findings.at(
                 &rule::QUANTITY,

@@ -93,6 +93,7 @@ fn protocol(name: &At<String>, spec: &ShareSpec, findings: &mut Findings) {
         vec![
             ("export-to", spec.export_to.as_ref().map(Place::of)),
             ("fsid", spec.fsid.as_ref().map(Place::of)),
+            ("squash-to", spec.squash_to.as_ref().map(Place::of)),
         ]
     } else {
         vec![
@@ -162,6 +163,9 @@ fn export(context: &Context<'_>, spec: &ShareSpec, share: &Share, findings: &mut
         && spec.fsid.is_none()
     {
         findings.at(&rule::FUSE_EXPORT, Place::of(at), format!("`{}` is exported without an fsid", at.value));
+    }
+    if let Some(at) = spec.squash_to.as_ref().filter(|at| at.value == 0) {
+        findings.at(&rule::SQUASH_TO_ROOT, Place::of(at), "every client would write as root of the server");
     }
     if let Some(at) = &spec.device
         && share.device.is_some()

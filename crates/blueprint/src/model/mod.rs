@@ -22,12 +22,12 @@ pub use cluster::{
 use desired::{ArtifactName, ClusterName, NodeName, SecretReference};
 pub use node::{K3sRole, Kubelet, Node, Os, Taint, TaintEffect};
 pub use pins::{Pin, Pins};
-pub use service::{Service, Volume};
+pub use service::{Chart, Container, Published, Service, Volume};
 pub use share::{Share, ShareServer};
 
 pub use crate::spec::{
     Board, Flannel, MediumKind, MeshKind, Orchestrator, OsFamily, PageSize, Power, ServiceKind, ShareKind,
-    Via,
+    Variant, Via,
 };
 
 /// A cluster, resolved and valid.
@@ -118,7 +118,7 @@ impl Model {
         let registries = self.registries.values().filter_map(|registry| registry.password.as_ref());
         let shares = self.shares.values().filter_map(|share| share.password.as_ref());
         // A service's secrets are put in from the environment of whoever deploys it.
-        let services = self.services.values().flat_map(|service| &service.secrets);
+        let services = self.services.values().flat_map(Service::all_secrets);
         let named = services.map(|name| SecretReference::Environment(name.clone()));
         let cards = self.nodes.values().filter_map(|node| node.card.as_ref()).flat_map(|card| {
             card.password_hash.iter().chain(card.wifi.iter().filter_map(|wifi| wifi.psk.as_ref()))

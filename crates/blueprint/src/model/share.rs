@@ -47,6 +47,8 @@ pub struct Share {
     pub export_to: Ipv4Net,
     /// `fsid` of the export.
     pub fsid: Option<u32>,
+    /// User and group that every client's requests count as.
+    pub squash_to: Option<u32>,
     /// Further mount options.
     pub options: Vec<String>,
     /// Units on clients that must not start without it.

@@ -43,7 +43,7 @@ fn project(model: &Model, service: &Service, text: &str) -> Result<Vec<Resource>
         content: text.to_owned(),
     })];
     let mut secrets = BTreeMap::new();
-    for secret in &service.secrets {
+    for secret in service.all_secrets() {
         let path = path(&format!("{FOLDER}/{name}/secrets/{secret}"))?;
         all.push(Resource::new(Want::SecretFile {
             path: path.clone(),

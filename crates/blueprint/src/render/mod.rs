@@ -4,6 +4,7 @@
 //! people to read. A family is a module with `resources`, and where it has more to say `extras` (further files of a
 //! node) and `tree` (files of the cluster); [`FAMILIES`] is the one list of them. No secret value is ever here.
 
+mod application;
 mod chezmoi;
 mod compose;
 mod docker;
@@ -13,12 +14,14 @@ mod fixture;
 mod gather;
 mod host;
 mod k3s;
+mod kubernetes;
 mod mesh;
 mod mise;
 mod mounts;
 pub mod packages;
 mod preview;
 pub mod seed;
+mod single_host;
 pub mod template;
 #[cfg(test)]
 mod testing;
@@ -61,12 +64,24 @@ const FAMILIES: &[Family] = &[
     Family { name: "host", resources: host::resources, extras: None, tree: None },
     Family { name: "mounts", resources: mounts::resources, extras: None, tree: None },
     Family { name: "k3s", resources: k3s::resources, extras: Some(k3s::extras), tree: Some(k3s::tree) },
+    Family { name: "kubernetes", resources: nothing, extras: None, tree: Some(kubernetes::tree) },
     Family { name: "mesh", resources: mesh::resources, extras: None, tree: None },
     Family { name: "docker", resources: docker::resources, extras: None, tree: None },
     Family { name: "compose", resources: compose::resources, extras: None, tree: None },
+    Family {
+        name: "single-host",
+        resources: single_host::resources,
+        extras: None,
+        tree: Some(single_host::tree),
+    },
     Family { name: "chezmoi", resources: chezmoi::resources, extras: None, tree: Some(chezmoi::tree) },
     Family { name: "mise", resources: mise::resources, extras: None, tree: Some(mise::tree) },
 ];
+
+/// For a family that only has files of the cluster.
+fn nothing(_: &Model, _: &Node, _: &Pins) -> Result<Vec<Resource>, RenderError> {
+    Ok(Vec::new())
+}
 
 /// What `node` shall be, with the files that show it to a person.
 ///

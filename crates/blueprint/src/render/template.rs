@@ -24,12 +24,20 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("k3s/apply-node-metadata.sh", include_str!("../../templates/k3s/apply-node-metadata.sh")),
     ("k3s/join.sh", include_str!("../../templates/k3s/join.sh")),
     ("k3s/k3s.service", include_str!("../../templates/k3s/k3s.service")),
+    ("k3s/rootstock-asleep.service", include_str!("../../templates/k3s/rootstock-asleep.service")),
+    ("k3s/rootstock-awake.service", include_str!("../../templates/k3s/rootstock-awake.service")),
+    ("k3s/sleep-cordon.sh", include_str!("../../templates/k3s/sleep-cordon.sh")),
+    ("kubernetes/apply.sh", include_str!("../../templates/kubernetes/apply.sh")),
     ("mounts/gate.conf", include_str!("../../templates/mounts/gate.conf")),
     ("mounts/rootstock-mounts.service", include_str!("../../templates/mounts/rootstock-mounts.service")),
     ("mounts/share.automount", include_str!("../../templates/mounts/share.automount")),
     ("mounts/share.mount", include_str!("../../templates/mounts/share.mount")),
     ("seed/first-boot.sh", include_str!("../../templates/seed/first-boot.sh")),
     ("seed/firstrun.sh", include_str!("../../templates/seed/firstrun.sh")),
+    ("single_host/compose.service", include_str!("../../templates/single_host/compose.service")),
+    ("single_host/migrate.sh", include_str!("../../templates/single_host/migrate.sh")),
+    ("single_host/part.container", include_str!("../../templates/single_host/part.container")),
+    ("single_host/service.network", include_str!("../../templates/single_host/service.network")),
 ];
 
 /// Escaping at the hole, by the name templates use.

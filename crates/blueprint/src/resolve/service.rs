@@ -6,8 +6,8 @@ use super::Profile;
 use super::place::{Findings, Place};
 use super::selection::Selection;
 use crate::finding::rules::service as rule;
-use crate::model::{Service, Volume};
-use crate::spec::{At, ClusterSpec, Named, ServiceKind, ServiceSpec};
+use crate::model::{Chart, Container, Published, Service, Volume};
+use crate::spec::{At, ChartSpec, ClusterSpec, ContainerSpec, Named, ServiceKind, ServiceSpec};
 
 /// Services by name.
 pub(crate) fn services(
@@ -54,6 +54,14 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
         secrets: list(&spec.secrets),
         environment: table(&spec.environment),
         settings: table(&spec.settings),
+        containers: spec
+            .containers
+            .iter()
+            .map(|(name, container)| (name.value.clone(), self::container(container, findings)))
+            .collect(),
+        help: table(&spec.help),
+        variants: spec.variants.iter().map(|at| at.value).collect(),
+        chart: spec.chart.as_ref().map(|chart| self::chart(&name.value, chart)),
         replicas: spec.replicas.as_ref().map_or(1, |at| at.value),
         prefers: {
             let mut seen = std::collections::BTreeSet::new();
@@ -71,6 +79,30 @@ fn service(name: &At<String>, spec: &ServiceSpec, selection: &Selection, finding
         cpu_request: text(&spec.cpu_request),
         memory_request: text(&spec.memory_request),
         memory_limit: text(&spec.memory_limit),
+    }
+}
+
+fn container(spec: &ContainerSpec, findings: &mut Findings) -> Container {
+    let list = |list: &[At<String>]| list.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
+    let environment = spec.environment.iter();
+    Container {
+        ports: list(&spec.ports),
+        volumes: spec.volumes.iter().filter_map(|at| volume(at, findings)).collect(),
+        secrets: list(&spec.secrets),
+        environment: environment.map(|(key, value)| (key.value.clone(), value.value.clone())).collect(),
+        memory_limit: spec.memory_limit.as_ref().map(|at| at.value.clone()),
+    }
+}
+
+/// A chart without a version or repository is told of by a lint.
+fn chart(service: &str, spec: &ChartSpec) -> Chart {
+    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+    let published = text(&spec.repository)
+        .map(|repository| Published { repository, version: text(&spec.version).unwrap_or_default() });
+    Chart {
+        name: text(&spec.name).unwrap_or_else(|| service.to_owned()),
+        published,
+        namespace: text(&spec.namespace).unwrap_or_else(|| "kube-system".to_owned()),
     }
 }
 

@@ -69,6 +69,7 @@ impl Resolver<'_> {
             directories: spec.directories.iter().map(|at| at.value.clone()).collect(),
             export_to: spec.export_to.as_ref().and_then(|at| cidr(at, findings)).unwrap_or(default_export),
             fsid: spec.fsid.as_ref().map(|at| at.value),
+            squash_to: spec.squash_to.as_ref().map(|at| at.value),
             options: spec.options.iter().map(|at| at.value.clone()).collect(),
             gates: spec.gates.iter().filter_map(|at| gate(at, findings)).collect(),
             mount_timeout_secs: spec.mount_timeout_secs.as_ref().map_or(MOUNT_TIMEOUT_SECS, |at| at.value),

@@ -23,7 +23,7 @@ pub use node::{
     Board, GroupSpec, K3sRoleSpec, KubeletSpec, MediumKind, NodeSpec, OsFamily, OsSpec, PageSize, Power,
     PresetView, RoleFile, RoleSpec,
 };
-pub use service::{ServiceKind, ServiceSpec};
+pub use service::{ChartSpec, ContainerSpec, ServiceKind, ServiceSpec, Variant};
 pub use share::{ShareKind, ShareSpec, Via};
 
 /// A table of named things; keys keep their place in the file, order is by name.

@@ -38,6 +38,18 @@ pub struct ServiceSpec {
     /// Plain settings, never secrets.
     #[serde(default)]
     pub environment: Named<At<String>>,
+    /// Further containers beside the main one, which is called as the service, by their names in `images`.
+    #[serde(default)]
+    pub containers: Named<ContainerSpec>,
+    /// What each variable is for, as its `.env.example` says.
+    #[serde(default)]
+    pub help: Named<At<String>>,
+    /// Other forms that the same description is written in, besides Compose (`quadlet`, `swarm`, `kustomize`).
+    #[serde(default)]
+    pub variants: Vec<At<Variant>>,
+    /// The Helm chart it is installed from (Kubernetes).
+    #[serde(default)]
+    pub chart: Option<ChartSpec>,
     /// Settings that are no environment variables, by the name its own documentation gives them (chart values, retention).
     #[serde(default)]
     pub settings: Named<At<String>>,
@@ -71,6 +83,76 @@ pub struct ServiceSpec {
     /// Memory it is held to (`512Mi`).
     #[serde(default)]
     pub memory_limit: Option<At<String>>,
+}
+
+/// A container beside the main one.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ContainerSpec {
+    /// Published ports as Compose writes them (`8085:8085`).
+    #[serde(default)]
+    pub ports: Vec<At<String>>,
+    /// Folders on the node it keeps data in.
+    #[serde(default)]
+    pub volumes: Vec<At<String>>,
+    /// Names of the secrets it is given under their own names.
+    #[serde(default)]
+    pub secrets: Vec<At<String>>,
+    /// Plain settings.
+    #[serde(default)]
+    pub environment: Named<At<String>>,
+    /// Memory it is held to (`512Mi`).
+    #[serde(default)]
+    pub memory_limit: Option<At<String>>,
+}
+
+/// A form that a Compose service is written in besides Compose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// Podman's units, and units of the system that wait for mounts.
+    Quadlet,
+    /// A stack for `docker stack deploy`.
+    Swarm,
+    /// A tree for `kubectl apply -k`.
+    Kustomize,
+}
+
+impl ServiceSpec {
+    /// Published ports of all containers.
+    pub fn all_ports(&self) -> impl Iterator<Item = &At<String>> {
+        self.ports.iter().chain(self.containers.values().flat_map(|container| &container.ports))
+    }
+    /// Folders of all containers.
+    pub fn all_volumes(&self) -> impl Iterator<Item = &At<String>> {
+        self.volumes.iter().chain(self.containers.values().flat_map(|container| &container.volumes))
+    }
+    /// Names of the secrets of all containers.
+    pub fn all_secrets(&self) -> impl Iterator<Item = &At<String>> {
+        self.secrets.iter().chain(self.containers.values().flat_map(|container| &container.secrets))
+    }
+    /// Settings of all containers.
+    pub fn all_settings(&self) -> impl Iterator<Item = (&At<String>, &At<String>)> {
+        self.environment.iter().chain(self.containers.values().flat_map(|container| &container.environment))
+    }
+}
+
+/// A Helm chart, installed by k3s's own controller.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChartSpec {
+    /// Its name; the service's if left out.
+    #[serde(default)]
+    pub name: Option<At<String>>,
+    /// Where it is published; left out for what k3s brings along (`traefik`), which is then only given settings.
+    #[serde(default)]
+    pub repository: Option<At<String>>,
+    /// Its version; not for what k3s brings along.
+    #[serde(default)]
+    pub version: Option<At<String>>,
+    /// The namespace its objects are in; `kube-system` if left out.
+    #[serde(default)]
+    pub namespace: Option<At<String>>,
 }
 
 /// What starts a service.

@@ -67,6 +67,10 @@ pub struct ShareSpec {
     /// `fsid` of the export, needed for FUSE (NFS; FIELD M13).
     #[serde(default)]
     pub fsid: Option<At<u32>>,
+    /// The number of the user and group that every client's requests count as (NFS); if left out, only root's count as
+    /// nobody's.
+    #[serde(default)]
+    pub squash_to: Option<At<u32>>,
     /// Further mount options.
     #[serde(default)]
     pub options: Vec<At<String>>,

@@ -143,4 +143,18 @@ rules! {
         fix: "Give the node its part in k3s, or drop labels and taints.",
         source: "FIELD K16"
     }
+    CHART_SOURCE Error "RS430" "chart-source" {
+        title: "A chart has a repository and a version, or k3s brings it along",
+        why: "Without a version tomorrow's is installed; what k3s does not bring, or what is switched off, nobody installs.",
+        bad: "chart = { repository = \"https://charts.jetstack.io\" }",
+        fix: "Write version beside repository; leave both out for traefik alone, and take it off k3s.disable.",
+        source: "k3s: Helm (HelmChart, HelmChartConfig), FIELD X3"
+    }
+    STORAGE_CLASS Error "RS431" "storage-class-share" {
+        title: "A storage class lies on a share of the cluster",
+        why: "Claims stay Pending: the driver mounts what the class names, and there is nothing to mount.",
+        bad: "storage-class = \"nfs-csi\", share = \"clutser\"",
+        fix: "Name an NFS share, and as folder one of its directories.",
+        source: "csi-driver-nfs: driver parameters"
+    }
 }

@@ -157,4 +157,11 @@ rules! {
         fix: "Correct the name, or add the node to clients.",
         source: "issue: check"
     }
+    SQUASH_TO_ROOT Error "RS530" "squash-to-root" {
+        title: "Clients' requests count as a person's, not as root's",
+        why: "Everybody on every machine of the network could read and write everything on the share, and leave programs that run as root.",
+        bad: "squash-to = 0",
+        fix: "Write the number of the user whose the folders are, 1000 for the first one of Debian.",
+        source: "exports(5): all_squash, anonuid"
+    }
 }

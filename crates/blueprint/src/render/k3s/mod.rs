@@ -10,6 +10,7 @@ mod kubelet;
 mod labels;
 mod metadata;
 mod registries;
+mod sleep;
 mod unit;
 
 use std::collections::BTreeSet;
@@ -63,6 +64,7 @@ pub fn resources(model: &Model, node: &Node, pins: &Pins) -> Result<Vec<Resource
     let line = super::host::memory_cgroup(node)?;
     all.push(line.into_iter().fold(Resource::new(unit), |unit, line| unit.after(&line.id)));
     all.extend(metadata::resource(node));
+    all.extend(sleep::resources(k3s, node, role)?);
     Ok(all)
 }
 

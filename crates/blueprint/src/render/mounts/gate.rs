@@ -127,7 +127,7 @@ fn engine(
     let uses = |service: &Service| {
         service.kind == ServiceKind::Compose
             && (service.needs_shares.contains(&share.name)
-                || service.volumes.iter().any(|volume| place.contains(&volume.source)))
+                || service.all_volumes().any(|volume| place.contains(&volume.source)))
     };
     if node.can(Capability::Docker) && model.services_on(&node.name).any(uses) {
         Ok(Some(unit("docker.service")?))

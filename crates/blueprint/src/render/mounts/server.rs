@@ -163,12 +163,17 @@ fn nfs(model: &Model, node: &Node) -> Result<Vec<Resource>, RenderError> {
     Ok(vec![folder, exports, unit])
 }
 
-/// One export: only the network that the spec names, and root of a client is nobody here (FIELD X27).
+/// One export: only the network that the spec names, and root of a client is nobody here (FIELD X27), or everybody is the
+/// one user whose the folders are: else no driver of volumes, which works as root, makes a folder in them.
 fn export(share: &Share) -> Result<String, RenderError> {
     let unfit = RenderError::inexpressible(format!("the export of share {}", share.name));
     let path = exports::path(share.path.as_str()).map_err(unfit)?;
     let access = if share.read_only { "ro" } else { "rw" };
-    let mut options = format!("{access},sync,no_subtree_check,root_squash");
+    let squash = match share.squash_to {
+        Some(number) => format!("all_squash,anonuid={number},anongid={number}"),
+        None => "root_squash".to_owned(),
+    };
+    let mut options = format!("{access},sync,no_subtree_check,{squash}");
     if share.device.is_some() || is_fuse(share) {
         // a bare folder is not served in the place of a disk or mount that is missing
         options.push_str(",mountpoint");

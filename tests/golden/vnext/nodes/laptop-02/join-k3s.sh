@@ -241,6 +241,9 @@ if [ ! -s /etc/rancher/k3s/registries.yaml ]; then
 fi
 place /etc/rancher/k3s/config.yaml 600
 place /etc/systemd/system/k3s-agent.service 644
+place /usr/local/lib/rootstock/sleep-cordon 755
+place /etc/systemd/system/rootstock-asleep.service 644
+place /etc/systemd/system/rootstock-awake.service 644
 place_token
 place_program
 if systemctl cat systemd-time-wait-sync.service >/dev/null 2>&1; then

@@ -1,0 +1,3 @@
+module rootstock.test/lab/charts
+
+go 1.24.2
