@@ -84,7 +84,9 @@ impl Trial {
         self
     }
 
-    fn full_name(&self) -> String {
+    /// Its name with the ring's before it.
+    #[must_use]
+    pub fn full_name(&self) -> String {
         format!("{}::{}", self.ring.name(), self.name)
     }
 }

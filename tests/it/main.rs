@@ -9,8 +9,12 @@ mod real_readers;
 mod vm;
 
 use std::process::ExitCode;
+use tests::ring::Trial;
 
 fn main() -> ExitCode {
-    let trials = [golden::trials(), real_readers::trials(), container::trials(), vm::trials()];
-    tests::ring::run(trials.into_iter().flatten().collect())
+    let rings = [golden::trials(), real_readers::trials(), container::trials(), vm::trials()];
+    let mut trials: Vec<Trial> = rings.into_iter().flatten().collect();
+    let names = trials.iter().map(Trial::full_name).collect();
+    trials.push(golden::coverage::trial(names));
+    tests::ring::run(trials)
 }

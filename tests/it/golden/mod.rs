@@ -3,6 +3,7 @@
 mod artifacts;
 mod build;
 mod check;
+pub mod coverage;
 mod dependencies;
 mod doctor;
 mod guide;

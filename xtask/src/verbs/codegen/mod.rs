@@ -1,9 +1,10 @@
-//! `codegen`: the files that are made from the code: schemas for editors, the page of rules, the page of commands.
+//! `codegen`: the files that are made from the code: schemas for editors, the pages of rules, coverage and commands.
 //!
-//! In: the spec's types, the table of rules, both command lines. Out: `profiles/schema/*.json`, `docs/rules.md` and
-//! `docs/cli.md`, written only where they differ; `--check` shows the difference and exits 3.
+//! In: the spec's types, the tables of rules and coverage, both command lines. Out: `profiles/schema/*.json`, `docs/rules.md`,
+//! `docs/coverage.md` and `docs/cli.md`, written only where they differ; `--check` shows the difference and exits 3.
 
 mod commands;
+mod coverage;
 mod rules;
 
 use crate::common::Common;
@@ -62,6 +63,7 @@ fn made(root: &Path, command: Command) -> anyhow::Result<Vec<Made>> {
         .map(|(name, text)| Made { path: format!("profiles/schema/{name}.schema.json"), text });
     let mut files = Vec::from(schemas);
     files.push(Made { path: "docs/rules.md".to_owned(), text: rules::page() });
+    files.push(Made { path: "docs/coverage.md".to_owned(), text: coverage::page(root)? });
     files.push(Made { path: "docs/cli.md".to_owned(), text: commands::page(root, command)? });
     Ok(files)
 }
