@@ -12,7 +12,12 @@ use tests::programs::scratch;
 use tests::ring::{Ring, Trial};
 
 /// Programs that are on a node and not here.
-const ELSEWHERE: [&str; 3] = ["/usr/local/bin/bootstrap", "/usr/bin/findmnt", "/usr/local/bin/k3s"];
+const ELSEWHERE: [&str; 4] = [
+    "/usr/local/bin/bootstrap",
+    "/usr/bin/findmnt",
+    "/usr/local/bin/k3s",
+    "/usr/local/lib/rootstock/sleep-cordon",
+];
 const GENERATOR: &str = "/usr/lib/systemd/system-generators/systemd-fstab-generator";
 
 pub fn trials() -> Vec<Trial> {

@@ -1,6 +1,6 @@
 //! Charts and what they are told.
 
-use super::Context;
+use super::{Context, is_known};
 use crate::finding::rules::{foreign, k3s as rule};
 use crate::model::{Orchestrator, ShareKind};
 use crate::resolve::place::{Findings, Place};
@@ -29,7 +29,7 @@ fn source(
     if spec.kind.span.is_empty() || context.model.orchestrator != Orchestrator::K3s {
         return;
     }
-    let disabled = context.model.k3s.iter().any(|k3s| k3s.disable.iter().any(|one| *one == name.value));
+    let disabled = context.model.k3s.iter().any(|k3s| k3s.disable.contains(&name.value));
     match (&chart.repository, &chart.version) {
         (Some(repository), None) => {
             let message = format!("the chart `{}` has no version", name.value);
@@ -62,17 +62,21 @@ fn storage_class(context: &Context<'_>, spec: &ServiceSpec, findings: &mut Findi
         findings.at(&rule::STORAGE_CLASS, Place::of(key), "the class names no share");
         return;
     };
-    let Some(found) = context.model.shares.get(&share.value).filter(|found| found.kind == ShareKind::Nfs)
+    let found =
+        context.spec.shares.iter().find(|(name, _)| name.value == share.value).map(|(_, found)| found);
+    let Some(found) = found.filter(|found| found.kind.span.is_empty() || found.kind.value == ShareKind::Nfs)
     else {
         let message = format!("there is no NFS share `{}`", share.value);
         findings.at(&rule::STORAGE_CLASS, Place::of(share), message);
         return;
     };
+    // A share that names no directory has those that its server makes by itself, or a key that was told of already.
+    let listed = !found.directories.is_empty() && is_known(&found.directories);
     if let Some((_, folder)) = setting("folder")
-        && !found.directories.contains(&folder.value)
-        && !context.doubtful_shares.contains(&found.name)
+        && listed
+        && !found.directories.iter().any(|directory| directory.value == folder.value)
     {
-        let message = format!("`{}` has no directory `{}`", found.name, folder.value);
+        let message = format!("`{}` has no directory `{}`", share.value, folder.value);
         findings.at(&rule::STORAGE_CLASS, Place::of(folder), message);
     }
 }
